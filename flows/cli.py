@@ -1,0 +1,81 @@
+"""The command line: `warraq COMMAND`. stdout is data; messages and the progress bar go to stderr."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+import click
+
+from flows.commands.doctor import doctor
+from flows.commands.models import models
+from flows.commands.query import search, sql
+from flows.commands.run import retry, run
+from flows.commands.status import show, status
+from flows.commands.train import train
+from ocr_core import __version__
+from ocr_core.errors import WarraqError
+
+EXIT_CODES = """\b
+Exit codes: 0 all done; 1 wrong arguments; 2 nothing usable in the input; 3 a missing
+dependency or model; 5 the library or a file cannot be read or written; 10 finished, but
+some pages failed; 15 anything else; 130 interrupted (what was done is published)."""
+
+
+@click.group(epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="warraq")
+@click.option("-v", "--verbose", count=True, help="Say more: -v names the file at work, -vv shows debugging.")
+@click.pass_context
+def cli(context: click.Context, verbose: int) -> None:
+    """Turn folders of scanned archives and PDFs into a searchable, audited library of transcripts."""
+    context.obj = {"verbose": verbose}
+    level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    for package in ("ocr_core", "tasks", "flows"):
+        logging.getLogger(package).setLevel(level)
+
+
+for command in (run, status, retry, search, sql, show, models, train, doctor):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Entry point: turn every way a command can end into its exit code."""
+    sys.exit(_run_command())
+
+
+def _run_command() -> int:
+    verbose = any(arg in ("-v", "-vv", "--verbose") for arg in sys.argv[1:])
+    try:
+        code = cli(standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except click.exceptions.Exit as exit_:
+        return exit_.exit_code
+    except click.ClickException as error:
+        error.show()
+        return 1
+    except (click.Abort, KeyboardInterrupt):
+        _say("Interrupted. What was finished is in the library; the same command goes on from there.")
+        return 130
+    except WarraqError as error:
+        _say(f"Error: {error}")
+        return error.exit_code
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`): not an error, and nothing must be flushed at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        if verbose:
+            logging.exception("failed")
+        _say(f"Error: {error}\n  Check that the file or folder exists, may be used, and that the disk has room.")
+        return 5
+    except Exception as error:
+        if verbose:
+            logging.exception("failed")
+        _say(f"Error: {type(error).__name__}: {error}\n  Run `warraq -v …` for the details, and please report this.")
+        return 15
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)

@@ -1,0 +1,156 @@
+"""`warraq run` and `warraq retry`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from ocr_core.config import RunSettings
+    from ocr_core.pipeline.plan import Plan, Survey
+
+
+@click.command()
+@click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="SOURCE…")
+@click.option("--library", required=True, type=click.Path(path_type=Path), help="The library; made when missing.")
+@click.option("--collection", default="default", show_default=True, help="The collection these pages belong to.")
+@click.option(
+    "--arabic",
+    type=click.Choice(["auto", "vlm", "crnn", "defer"]),
+    default="auto",
+    show_default=True,
+    help="Who reads Arabic pages; 'defer': nobody now, they end as pending.",
+)
+@click.option(
+    "--existing-text",
+    type=click.Choice(["skip", "redo", "force"]),
+    default="skip",
+    show_default=True,
+    help="PDF pages that have text: take it; read hidden scan text again; read every page.",
+)
+@click.option("--pages", default="", help="Page numbers of every document, e.g. 1-5,8.")
+@click.option("--workers", default=0, help="Processes that prepare pages; 0: one a core.", show_default=True)
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option("--page-timeout", default=120.0, show_default=True, help="Seconds after which a page fails.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+@click.option("--json", "as_json", is_flag=True, help="The account of the run as JSON on stdout.")
+@click.pass_obj
+def run(
+    obj: dict[str, Any],
+    sources: tuple[Path, ...],
+    library: Path,
+    collection: str,
+    arabic: str,
+    existing_text: str,
+    pages: str,
+    workers: int,
+    device: str,
+    page_timeout: float,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    """Digitise folders, images and PDFs into a library.
+
+    Running it again does only what is missing: new pages, and pages that failed.
+    """
+    from pydantic import ValidationError
+
+    from ocr_core.config import RunSettings
+    from ocr_core.errors import UsageError
+
+    try:
+        settings = RunSettings.model_validate(
+            {
+                "sources": [source.absolute() for source in sources],
+                "library": library.absolute(),
+                "collection": collection,
+                "arabic": arabic,
+                "reading": {"existing_text": existing_text},
+                "page_timeout_s": page_timeout,
+                "pages": pages,
+                "workers": workers,
+                "device": device,
+            }
+        )
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise UsageError(f"These settings do not work: {problems}.", remedy="See `warraq run --help`.") from None
+    return _digitize(settings, dry_run=dry_run, as_json=as_json, verbose=obj["verbose"])
+
+
+@click.command()
+@click.option("--library", required=True, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="The accounts of the runs as JSON lines on stdout.")
+@click.pass_obj
+def retry(obj: dict[str, Any], library: Path, as_json: bool) -> int:
+    """Try every failed page again, with the settings of the run that it failed in."""
+    from ocr_core.config import RunSettings
+    from ocr_core.library import Library, settings_of_failed_runs
+
+    opened = Library.open(library.absolute())
+    todo = [RunSettings.model_validate(settings) for settings in settings_of_failed_runs(opened)]
+    if not todo:
+        click.echo("No page has failed: there is nothing to retry.", err=True)
+        return 0
+    return max(
+        _digitize(
+            settings.model_copy(update={"library": opened.root}),
+            dry_run=False,
+            as_json=as_json,
+            verbose=obj["verbose"],
+        )
+        for settings in todo
+    )
+
+
+def _digitize(settings: RunSettings, *, dry_run: bool, as_json: bool, verbose: int) -> int:
+    from flows.summary import print_plan, print_summary
+    from ocr_core.pipeline.plan import survey
+
+    found = survey(settings)
+    plan = _plan(settings, found)
+    if dry_run:
+        print_plan(found, plan, as_json=as_json)
+        return 0
+    if plan.empty:
+        # Nothing to record either, so Prefect need not be woken.
+        account = _account_of_nothing(plan)
+    else:
+        account = _run_flow(settings, verbose)
+    if as_json:
+        click.echo(json.dumps(account, ensure_ascii=False))
+    print_summary(account, settings)
+    return 10 if account["failed"] else 0
+
+
+def _plan(settings: RunSettings, found: Survey) -> Plan:
+    from ocr_core.library import Library
+    from ocr_core.pipeline.engines import engines_for, fingerprints_for
+    from ocr_core.pipeline.plan import make_plan
+
+    library = Library.open(settings.library) if (settings.library / "warraq.toml").exists() else None
+    return make_plan(found, settings, library, fingerprints_for(settings, engines_for(settings)).all())
+
+
+def _account_of_nothing(plan: Plan) -> dict[str, Any]:
+    from collections import Counter
+
+    from ocr_core.pipeline.account import Account
+
+    return Account("", plan.discovered, Counter(plan.already)).as_dict()
+
+
+def _run_flow(settings: RunSettings, verbose: int) -> dict[str, Any]:
+    from flows import local_prefect
+
+    local_prefect.configure()
+    from flows.digitize import digitize
+    from flows.progress import TerminalProgress
+    from tasks.run import progress_of_run
+
+    progress_of_run.set(TerminalProgress(name_files=verbose > 0))
+    with local_prefect.local_run():
+        return digitize(settings)

@@ -1,0 +1,85 @@
+"""`warraq status` and `warraq show`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command()
+@click.option("--library", required=True, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object on stdout.")
+def status(library: Path, as_json: bool) -> None:
+    """What the library holds: pages by collection and status, what waits and why, what failed and what to do."""
+    from ocr_core.library import Library
+    from ocr_core.library import status as status_of
+
+    report = status_of(Library.open(library.absolute()))
+    if as_json:
+        click.echo(json.dumps(report, ensure_ascii=False, default=str))
+        return
+    if not report["collections"] and not report["failures"]:
+        click.echo("The library is empty. Fill it: warraq run SOURCE --library " + str(library))
+        return
+    columns = ("collection", "documents", "pages", "done", "blank", "pending", "failed", "lines")
+    rows = [[str(row[name]) for name in columns] for row in report["collections"]]
+    _print_columns([list(columns), *rows])
+    for row in report["pending"]:
+        click.echo(f"pending: {row['pages']} pages. {row['reason']}")
+    for row in report["failures"]:
+        number = f"#{row['page_number']}" if row["page_number"] else ""
+        click.echo(f"failed ({row['attempts']}×): {row['source_path']}{number} ({row['kind']}): {row['message']} {row['remedy']}")
+    if report["failures"]:
+        click.echo(f"Try them again: warraq retry --library {library}", err=True)
+    if last := report["last_run"]:
+        click.echo(f"last run: {last['run_id']} {last['state']}, started {last['started_at']:%Y-%m-%d %H:%M} UTC", err=True)
+
+
+def _print_columns(rows: list[list[str]]) -> None:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        cells = [cell.ljust(widths[i]) if i == 0 else cell.rjust(widths[i]) for i, cell in enumerate(row)]
+        click.echo("  ".join(cells).rstrip())
+
+
+@click.command()
+@click.argument("page")
+@click.option("--library", required=True, type=click.Path(path_type=Path))
+@click.option("--image", type=click.Path(path_type=Path), help="Also draw the page with its lines into this PNG file.")
+@click.option("--json", "as_json", is_flag=True, help="The page and its lines as one JSON object.")
+def show(page: str, library: Path, image: Path | None, as_json: bool) -> None:
+    """Show one page: its text line by line.
+
+    PAGE is a file and page number as `search` prints them (letters/a.jpg#1), a page id, or the beginning of one.
+    """
+    from ocr_core.library import Library
+
+    found = Library.open(library.absolute()).page(page)
+    if as_json:
+        click.echo(json.dumps({"page": found.page, "lines": found.lines}, ensure_ascii=False, default=str))
+    else:
+        _print_page(found.page, found.lines)
+    if image:
+        _draw(found.page, found.lines, image)
+        click.echo(f"wrote {image}", err=True)
+
+
+def _print_page(page: dict[str, Any], lines: list[dict[str, Any]]) -> None:
+    confidence = f", confidence {page['confidence']:.2f}" if page["confidence"] is not None else ""
+    click.echo(
+        f"{page['source_path']}#{page['page_number']}: {page['status']}, {page['script']}, {len(lines)} lines{confidence}",
+        err=True,
+    )
+    if page["reason"]:
+        click.echo(page["reason"], err=True)
+    for line in lines:
+        click.echo(line["text"])
+
+
+def _draw(page: dict[str, Any], lines: list[dict[str, Any]], target: Path) -> None:
+    from ocr_core.pipeline.picture import draw_page, read_again
+
+    draw_page(read_again(page), lines).save(target, format="PNG")

@@ -1,0 +1,73 @@
+"""Validated settings of a run. Unknown keys are refused; every number has its unit and range."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from ocr_core.sources.settings import ReadSettings
+
+
+class ArabicEngine(StrEnum):
+    """Who reads Arabic pages."""
+
+    AUTO = "auto"
+    VLM = "vlm"
+    CRNN = "crnn"
+    DEFER = "defer"  # nobody now: they end as pending
+
+
+class Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RunSettings(Settings):
+    """One digitisation run: what to read, where to put it, how."""
+
+    sources: tuple[Path, ...] = Field(min_length=1, description="folders, images, PDFs")
+    library: Path
+    collection: str = "default"
+    arabic: ArabicEngine = ArabicEngine.AUTO
+    reading: ReadSettings = ReadSettings()
+    pages: str = Field("", description="page numbers to read of every document, e.g. 1-5,8; empty: all")
+    workers: int = Field(0, ge=0, le=256, description="processes that prepare pages; 0: one a core")
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    page_timeout_s: float = Field(120, gt=0, le=3600, description="a page that takes longer fails")
+    batch_pages: int = Field(8, ge=1, le=256, description="pages a task handles at a time")
+    compact: bool = Field(True, description="merge small files of the library at the end of the run")
+
+    @field_validator("pages")
+    @classmethod
+    def _pages_parse(cls, value: str) -> str:
+        PageRange(value)
+        return value
+
+    @property
+    def page_range(self) -> PageRange:
+        return PageRange(self.pages)
+
+
+class PageRange:
+    """`1-5,8,12-`: the page numbers a user asked for; the empty text is every page.
+
+    Raises:
+        ValueError: the text is no list of pages, or a range runs backwards.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._ranges: list[tuple[int, int | None]] = []
+        for part in filter(None, (p.strip() for p in text.split(","))):
+            first, dash, last = part.partition("-")
+            try:
+                low = int(first)
+                high = low if not dash else int(last) if last else None
+            except ValueError:
+                raise ValueError(f"{part!r} is no page range; write for example 1-5,8,12-") from None
+            if low < 1 or (high is not None and high < low):
+                raise ValueError(f"{part!r} is no page range: pages count from 1, low to high")
+            self._ranges.append((low, high))
+
+    def __contains__(self, number: int) -> bool:
+        return not self._ranges or any(low <= number and (high is None or number <= high) for low, high in self._ranges)

@@ -1,0 +1,68 @@
+"""Paper: estimate it, divide by it, and whiten the dark surround of a sheet."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ocr_core.imaging.geometry import reduced
+from ocr_core.records import GreyImage
+
+_SMALL = 400
+"""Longer side, in pixels, of the copy on which the paper is estimated: it varies slowly."""
+_REACH = 21
+"""Pixels of that copy: the paper shows somewhere within a window of this size, even in dense writing."""
+_DARK_SHARE = 0.5
+"""Darker than this share of the sheet's usual brightness is not paper."""
+_DARKEST_PAPER = 40
+"""Grey value: nothing darker is taken for paper, or black would be stretched to white."""
+
+
+def paper_level(grey: GreyImage) -> int:
+    """The usual brightness of the sheet, 0..255: a high percentile, so that writing and dark surrounds do not count."""
+    return int(np.percentile(reduced(grey, _SMALL)[0], 80))
+
+
+def dark_border(grey: GreyImage) -> NDArray[np.uint8]:
+    """Where the dark surround of the sheet lies: uint8 [h, w] of a small copy of `grey`, 255 on the surround.
+
+    Surround is dark, solid (writing is thin and does not survive an opening) and reaches the edge of the picture.
+    """
+    small, _ = reduced(grey, _SMALL)
+    level = paper_level(grey)
+    dark = np.where(small < level * _DARK_SHARE, 255, 0).astype(np.uint8)
+    # Beyond the picture counts as dark, so that a thin strip along the edge is solid.
+    framed = cv2.copyMakeBorder(dark, 6, 6, 6, 6, cv2.BORDER_CONSTANT, value=255)
+    solid = cv2.morphologyEx(framed, cv2.MORPH_OPEN, np.ones((9, 9), np.uint8))
+    count, labels = cv2.connectedComponents(solid)
+    mask = np.where(labels == labels[0, 0], solid, 0).astype(np.uint8) if count > 1 else np.zeros_like(solid)
+    mask = cv2.dilate(mask, np.ones((5, 5), np.uint8))[6:-6, 6:-6]
+    # The frame itself dilates two pixels into every picture: keep only what lies over something dark.
+    return np.asarray(cv2.bitwise_and(mask, cv2.dilate(dark, np.ones((3, 3), np.uint8))), np.uint8)
+
+
+def even(grey: GreyImage, border: NDArray[np.uint8] | None = None) -> GreyImage:
+    """Divide a page by its paper, so that paper is near white everywhere and ink keeps its share of darkness.
+
+    The paper is a grey closing of a small copy, smoothed: local, and blind to strokes narrower than the window.
+
+    Args:
+        grey: uint8 [height, width].
+        border: the surround as :func:`dark_border` gives it; it becomes white.
+    """
+    small, _ = reduced(grey, _SMALL)
+    level = max(paper_level(grey), _DARKEST_PAPER)
+    if border is not None and border.any():
+        small = np.where(border > 0, 0, small).astype(np.uint8)
+    kernel = np.ones((min(_REACH, 2 * (min(small.shape) // 8) + 1),) * 2, np.uint8)
+    paper = cv2.morphologyEx(small, cv2.MORPH_CLOSE, kernel, borderType=cv2.BORDER_REFLECT)
+    # Solid dark areas (plates, blots, the surround) are no paper: the sheet's usual level stands in for it.
+    paper = np.where(paper < level * _DARK_SHARE, level, paper).astype(np.uint8)
+    paper = cv2.blur(paper, (kernel.shape[0],) * 2, borderType=cv2.BORDER_REFLECT)
+    size = (grey.shape[1], grey.shape[0])
+    wide = cv2.resize(paper, size, interpolation=cv2.INTER_LINEAR)
+    evened = cv2.divide(grey, wide, scale=250.0)
+    if border is not None and border.any():
+        evened[cv2.resize(border, size, interpolation=cv2.INTER_LINEAR) > 64] = 255
+    return np.asarray(evened, np.uint8)

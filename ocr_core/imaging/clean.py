@@ -1,0 +1,72 @@
+"""From the pixels of a page to a page ready for layout: grey, straight, evenly lit, its dark surround whitened."""
+
+from __future__ import annotations
+
+import logging
+
+import cv2
+import numpy as np
+
+from ocr_core.imaging.background import dark_border, even
+from ocr_core.imaging.blank import is_blank
+from ocr_core.imaging.geometry import identity, rotate
+from ocr_core.imaging.settings import ImagingSettings
+from ocr_core.imaging.skew import SkewEstimate, estimate_skew
+from ocr_core.records import CleanPage, GreyImage, PageArray
+
+log = logging.getLogger(__name__)
+
+_TINY = 48
+"""A page whose shorter side has fewer pixels holds no more than a line: its angle cannot be trusted."""
+
+
+def clean_page(pixels: PageArray, *, settings: ImagingSettings | None = None) -> CleanPage:
+    """Prepare a page.
+
+    Nothing is enlarged or reduced: `grey` has the resolution of `pixels`, and a rotated page grows by its corners.
+
+    Args:
+        pixels: uint8, [height, width] grey or [height, width, 3] RGB, upright as the file says; at least one pixel.
+        settings: bounds and switches; the defaults where None.
+
+    Raises:
+        ValueError: not an image of one of these shapes.
+    """
+    settings = settings or ImagingSettings()
+    grey = to_grey(pixels)
+    if min(grey.shape) < _TINY:
+        evened = even(grey) if settings.even_background and min(grey.shape) >= 8 else grey
+        return CleanPage(evened, identity(), blank=settings.find_blank and is_blank(evened))
+    border = dark_border(grey) if settings.remove_borders else None
+    evened = even(grey, border) if settings.even_background else _whitened(grey, border)
+    if settings.find_blank and is_blank(evened):
+        return CleanPage(evened, identity(), blank=True)
+    skew = estimate_skew(evened, max_deg=settings.max_skew_deg)
+    if not _applies(skew, settings):
+        log.debug("skew %.2f° stored only, confidence %.2f", skew.angle_deg, skew.confidence)
+        return CleanPage(evened, identity(), skew_deg=skew.angle_deg)
+    straight, to_original = rotate(evened, skew.angle_deg)
+    return CleanPage(straight, to_original, skew_deg=skew.angle_deg)
+
+
+def to_grey(pixels: PageArray) -> GreyImage:
+    """Luminance of RGB, [height, width] uint8; a grey picture is returned as it is."""
+    if pixels.dtype != np.uint8 or pixels.size == 0:
+        raise ValueError(f"a page is uint8 pixels, not {pixels.dtype} {pixels.shape}")
+    if pixels.ndim == 2:
+        return pixels
+    if pixels.ndim == 3 and pixels.shape[2] == 3:
+        return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
+    raise ValueError(f"a page is [height, width] or [height, width, 3], not {pixels.shape}")
+
+
+def _applies(skew: SkewEstimate, settings: ImagingSettings) -> bool:
+    sure = skew.confidence >= settings.min_skew_confidence
+    return settings.deskew and sure and abs(skew.angle_deg) >= settings.min_skew_deg
+
+
+def _whitened(grey: GreyImage, border: GreyImage | None) -> GreyImage:
+    if border is None or not border.any():
+        return grey
+    mask = cv2.resize(border, (grey.shape[1], grey.shape[0]), interpolation=cv2.INTER_LINEAR) > 64
+    return np.where(mask, 255, grey).astype(np.uint8)

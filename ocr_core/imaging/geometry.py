@@ -1,0 +1,66 @@
+"""Affine maps between the pixels of a page and of its cleaned copy.
+
+A map is float64 [2, 3]: (x, y) → A @ (x, y, 1). Pixel centres lie at whole numbers, as OpenCV has them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ocr_core.records import GreyImage
+
+Affine = NDArray[np.float64]
+
+
+def identity() -> Affine:
+    return np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+
+
+def invert(affine: Affine) -> Affine:
+    return np.asarray(cv2.invertAffineTransform(np.asarray(affine, np.float64)), np.float64)
+
+
+def compose(after: Affine, before: Affine) -> Affine:
+    """The map that applies `before`, then `after`."""
+    full = np.vstack([before, [0.0, 0.0, 1.0]])
+    return np.asarray(after, np.float64) @ full
+
+
+def apply(affine: Affine, points: Sequence[tuple[float, float]] | NDArray[np.float64]) -> NDArray[np.float64]:
+    """Points [n, 2] of x, y → mapped points [n, 2]."""
+    array = np.asarray(points, np.float64).reshape(-1, 2)
+    return array @ affine[:, :2].T + affine[:, 2]
+
+
+def rotate(grey: GreyImage, angle_deg: float, *, fill: int = 255) -> tuple[GreyImage, Affine]:
+    """Turn a page so that lines falling to the right by `angle_deg` (clockwise positive) become level.
+
+    The picture grows so that no corner is lost; resolution stays. New ground has the value `fill`.
+
+    Returns:
+        The rotated page and the affine that maps its pixels back to those of `grey`.
+    """
+    height, width = grey.shape[:2]
+    matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle_deg, 1.0)
+    cos, sin = abs(matrix[0, 0]), abs(matrix[0, 1])
+    new_width = int(np.ceil(width * cos + height * sin))
+    new_height = int(np.ceil(width * sin + height * cos))
+    matrix[0, 2] += (new_width - width) / 2
+    matrix[1, 2] += (new_height - height) / 2
+    turned = cv2.warpAffine(
+        grey, matrix, (new_width, new_height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=fill
+    )
+    return np.asarray(turned, np.uint8), invert(np.asarray(matrix, np.float64))
+
+
+def reduced(grey: GreyImage, longest: int) -> tuple[GreyImage, float]:
+    """A copy whose longer side is at most `longest` pixels, by averaging, and its scale (0..1; 1: the image itself)."""
+    scale = min(1.0, longest / max(grey.shape[:2]))
+    if scale == 1.0:
+        return grey, 1.0
+    size = (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale)))
+    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8), scale

@@ -1,0 +1,29 @@
+"""What a user may choose about the preparation of pages."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class ImagingSettings(BaseModel):
+    """Bounds and switches of :func:`ocr_core.imaging.clean.clean_page`. Unknown keys are refused.
+
+    Attributes:
+        deskew: rotate pages whose skew is trusted; when False the angle is still measured and stored.
+        max_skew_deg: angles beyond ± this are not looked for.
+        min_skew_deg: smaller angles are stored and not applied: resampling would cost more than it brings.
+        min_skew_confidence: angles with less confidence (0..1) are stored and not applied.
+        even_background: divide the page by its estimated paper.
+        remove_borders: whiten the dark surround of the sheet that touches the edges of the scan.
+        find_blank: mark pages without writing as blank.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    deskew: bool = True
+    max_skew_deg: float = Field(default=15.0, ge=1.0, le=30.0)
+    min_skew_deg: float = Field(default=0.15, ge=0.0, le=5.0)
+    min_skew_confidence: float = Field(default=0.5, ge=0.0, le=1.0)
+    even_background: bool = True
+    remove_borders: bool = True
+    find_blank: bool = True

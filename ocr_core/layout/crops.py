@@ -1,0 +1,329 @@
+"""Line crops: the strip of page along a baseline, straightened, evened and scaled to a network's height.
+
+Training and the pipeline both cut lines here, so that a network meets in use what it was trained on.
+
+Axes and units: images are grey uint8 ``[rows, columns]``, ink dark on light ground; points are ``(x, y)`` in pixels of the
+image they belong to, y downwards. A line's *ascent* and *descent* are distances in pixels from its baseline, measured
+perpendicular to it, up and down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ocr_core.ground import fade_outside
+from ocr_core.records import Box, GreyImage, Line, LineImage
+
+Points = NDArray[np.float64]
+
+CROP_VERSION = "1"
+"""Enters the pipeline's fingerprint: it changes when the same line would be cut differently."""
+MARGIN_ABOVE = 1.15
+"""The strip reaches this many ascents above the baseline …"""
+MARGIN_BELOW = 1.25
+"""… and this many descents below it."""
+
+_DESCENT_OF_ASCENT = (0.35, 0.8)
+"""A descent outside this share of the ascent is an accident of the outline, and is brought back into it."""
+_STRIP = 0.35
+"""An outline lower than this share of the page's usual one says nothing about the height of the writing …"""
+_THIN = 0.6
+"""… nor does one lower than this that has no descent."""
+_TALL = 1.7
+"""An outline higher than this share of the page's usual one holds more than its line."""
+_INTERLINE_ASCENT = 0.62
+"""The ascent as a share of the distance between lines, for pages whose outlines say nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extents:
+    """How far a line's writing reaches from its baseline, in pixels, both positive."""
+
+    ascent: float
+    descent: float
+
+    @property
+    def height(self) -> float:
+        """Height in pixels of the strip that :func:`rectify_line` cuts."""
+        return self.ascent * MARGIN_ABOVE + self.descent * MARGIN_BELOW
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """A straightened line at the resolution of its page.
+
+    Attributes:
+        image: grey uint8 ``[height, width]``.
+        mask: uint8 ``[height, width]``, 255 inside the line's outline, 0 outside, soft between; None where no outline.
+        points: float64 ``[width, 2]``, where on the page each column meets the baseline (x, y).
+        baseline_y: pixels from the top edge to the baseline.
+        to_page: float64 ``[2, 3]``, affine from pixels of the strip to the page, exact where the baseline is straight.
+    """
+
+    image: GreyImage
+    mask: GreyImage | None
+    points: Points
+    baseline_y: float
+    to_page: NDArray[np.float64]
+
+    def faded(self) -> GreyImage:
+        """The image with what lies outside the outline faded to the ground around it."""
+        return self.image if self.mask is None else fade_outside(self.image, self.mask)
+
+
+def line_extents(baseline: Points, polygon: Points, *, turn: bool = True) -> Extents:
+    """Ascent and descent of an outline: the 80th percentile over the length of the line of its reach on each side.
+
+    Args:
+        baseline: float ``[n, 2]``, n >= 2.
+        polygon: float ``[m, 2]``, m >= 3.
+        turn: take the baseline as running from left to right whichever way it is given (see :func:`rectify_line`).
+    """
+    base, poly = _upright(_left_to_right(baseline) if turn else baseline, polygon)
+    order = np.argsort(base[:, 0], kind="stable")
+    dense = _densify(poly, max(2.0, float(np.ptp(base[:, 0])) / 200))
+    reach = dense[:, 1] - np.interp(dense[:, 0], base[order, 0], base[order, 1])
+    bins = 40
+    low, high = float(base[:, 0].min()), float(base[:, 0].max())
+    column = np.clip(((dense[:, 0] - low) / max(high - low, 1e-6) * bins).astype(int), 0, bins - 1)
+    top, bottom = np.full(bins, np.inf), np.full(bins, -np.inf)
+    np.minimum.at(top, column, reach)
+    np.maximum.at(bottom, column, reach)
+    held = np.isfinite(top)
+    ascent = float(np.percentile(-top[held], 80))
+    descent = float(np.percentile(bottom[held], 80))
+    return Extents(max(ascent, 1.0), max(descent, 0.0))
+
+
+def page_extents(lines: Sequence[tuple[Points, Points | None]], fallback: float = 64.0) -> Extents:
+    """The usual extents of the lines of a page, for lines whose own outline is missing, thin or holds two lines.
+
+    Outlines lower than half the distance between neighbouring baselines are not counted; where none counts, the
+    distance itself gives the extents, and on a page of one line ``fallback`` is the ascent in pixels.
+    """
+    own = [line_extents(b, p) for b, p in lines if p is not None and len(p) >= 3 and len(b) >= 2]
+    gap = _interline([b for b, _ in lines if len(b) >= 2])
+    floor = 0.5 * gap if gap else 0.0
+    fair = [e for e in own if e.ascent + e.descent >= floor and (not gap or e.ascent <= 1.6 * gap)]
+    if fair and len(fair) >= 0.3 * len(own):
+        ascent = float(np.median([e.ascent for e in fair]))
+        descent = float(np.median([e.descent for e in fair]))
+    else:
+        ascent = gap * _INTERLINE_ASCENT if gap else fallback
+        descent = 0.45 * ascent
+    return _settled(ascent, descent)
+
+
+def fit_extents(own: Extents | None, usual: Extents | None) -> Extents:
+    """A line's own extents, unless they are too unlike the page's usual ones to be believed."""
+    if own is None:
+        if usual is None:
+            raise ValueError("a line without an outline needs the usual extents of its page")
+        return usual
+    if usual is None:
+        return _settled(own.ascent, own.descent)
+    ratio = (own.ascent + own.descent) / (usual.ascent + usual.descent)
+    if ratio < _STRIP or (ratio < _THIN and own.descent < 0.15 * own.ascent):
+        return usual
+    own = _settled(own.ascent, own.descent)
+    # A date in small letters is lower than its page, and a tight outline only looks so: half way to the usual height.
+    scale = ratio**-0.5 if ratio < 1 else min(1.0, _TALL / ratio)
+    return Extents(own.ascent * scale, own.descent * scale)
+
+
+def rectify_line(
+    image: GreyImage,
+    baseline: Points,
+    polygon: Points | None = None,
+    *,
+    usual: Extents | None = None,
+    extents: Extents | None = None,
+    pad: tuple[float, float] = (0.0, 0.0),
+    turn: bool = True,
+) -> Strip:
+    """Cut the strip along a baseline, straight, at the resolution of the page.
+
+    Args:
+        image: the page, grey uint8 ``[rows, columns]``.
+        baseline: float ``[n, 2]``, n >= 2.
+        polygon: the line's outline, float ``[m, 2]``, or None.
+        usual: the page's usual extents (:func:`page_extents`), a check on the outline and a stand-in for it.
+        extents: extents to use as they are, instead of the outline's.
+        pad: more to cut above and below, and to the left and right, as shares of the strip's height (training only).
+        turn: let the strip run from left to right on the page whichever way the baseline is given; else it runs as the
+            baseline does, which on a page that lies on its head is from right to left.
+
+    Raises:
+        ValueError: a baseline of fewer than two different points, or no outline and no extents.
+    """
+    base = _distinct(np.asarray(baseline, dtype=np.float64))
+    base = _left_to_right(base) if turn else base
+    outline = None if polygon is None or len(polygon) < 3 else np.asarray(polygon, dtype=np.float64)
+    if extents is None:
+        extents = fit_extents(line_extents(base, outline, turn=False) if outline is not None else None, usual)
+    height = extents.height
+    points, normals = _smooth_axis(base, outline, height, pad[1] * height)
+    above = extents.ascent * MARGIN_ABOVE + pad[0] * height
+    below = extents.descent * MARGIN_BELOW + pad[0] * height
+    rows = max(4, round(above + below))
+    offsets = (np.arange(rows, dtype=np.float32) + 0.5 - np.float32(above))[:, None]
+    p32, n32 = points.astype(np.float32), normals.astype(np.float32)
+    map_x = p32[None, :, 0] + offsets * n32[None, :, 0]
+    map_y = p32[None, :, 1] + offsets * n32[None, :, 1]
+    strip = cv2.remap(image, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    mask = None if outline is None else _mask(outline, map_x, map_y, extents, above)
+    return Strip(strip, mask, points, above, _affine(points, normals, above))
+
+
+def crop_lines(page: GreyImage, lines: Sequence[Line]) -> list[LineImage]:
+    """Cut the lines of a page for a reader: same length, same order.
+
+    Args:
+        page: the original page image, grey uint8 ``[rows, columns]``: the lines' coordinates are its pixels.
+        lines: with polygons; a line whose baseline is only a point is cut along the foot of its box.
+    """
+    shapes = [(_baseline_of(line), np.asarray(line.polygon, dtype=np.float64)) for line in lines]
+    usual = page_extents(list(shapes)) if lines else None
+    images = []
+    for line, (baseline, polygon) in zip(lines, shapes, strict=True):
+        # Until its script is known a line runs as the eye sees it on the upright page: never turn it over.
+        strip = rectify_line(page, baseline, polygon, usual=usual, turn=line.direction == "rtl")
+        images.append(LineImage(line.line_id, strip.faded(), strip.baseline_y, strip.to_page))
+    return images
+
+
+def _baseline_of(line: Line) -> Points:
+    if len(set(line.baseline)) >= 2:
+        return np.asarray(line.baseline, dtype=np.float64)
+    box = Box.around(line.polygon)
+    foot = box.y1 - 0.25 * box.height
+    return np.array([(box.x0, foot), (max(box.x1, box.x0 + 2), foot)], dtype=np.float64)
+
+
+def _affine(points: Points, normals: Points, above: float) -> NDArray[np.float64]:
+    """The best single affine from the strip to the page: the mean direction along and across, through the middle."""
+    along = (points[-1] - points[0]) / max(len(points) - 1, 1)
+    across = normals.mean(axis=0)
+    across /= max(float(np.hypot(*across)), 1e-9)
+    middle = points.mean(axis=0)
+    origin = middle - along * len(points) / 2 - across * above
+    return np.column_stack([along, across, origin])
+
+
+def _settled(ascent: float, descent: float) -> Extents:
+    low, high = _DESCENT_OF_ASCENT
+    return Extents(ascent, float(np.clip(descent, low * ascent, high * ascent)))
+
+
+def _distinct(baseline: Points) -> Points:
+    """The baseline without repeated points."""
+    if baseline.ndim != 2 or len(baseline) < 2:
+        raise ValueError("a baseline needs at least two points")
+    keep = np.ones(len(baseline), dtype=bool)
+    keep[1:] = np.any(np.diff(baseline, axis=0) != 0, axis=1)
+    if keep.sum() < 2:
+        raise ValueError("a baseline needs at least two different points")
+    return baseline[keep]
+
+
+def _left_to_right(baseline: Points) -> Points:
+    dx, dy = baseline[-1] - baseline[0]
+    return baseline[::-1] if abs(dx) >= abs(dy) and dx < 0 else baseline
+
+
+def _upright(baseline: Points, polygon: Points) -> tuple[Points, Points]:
+    """Both turned so that the chord of the baseline is level."""
+    base = _distinct(np.asarray(baseline, dtype=np.float64))
+    dx, dy = base[-1] - base[0]
+    length = float(np.hypot(dx, dy)) or 1.0
+    turn = np.array([[dx, -dy], [dy, dx]]) / length
+    return (base - base[0]) @ turn, (np.asarray(polygon, dtype=np.float64) - base[0]) @ turn
+
+
+def _densify(polygon: Points, step: float) -> Points:
+    closed = np.vstack([polygon, polygon[:1]])
+    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(closed, axis=0).T))])
+    at = np.arange(0.0, along[-1], step)
+    return np.column_stack([np.interp(at, along, closed[:, 0]), np.interp(at, along, closed[:, 1])])
+
+
+def _interline(baselines: Sequence[Points]) -> float | None:
+    """The usual distance between a baseline and the next one below that runs beside it, or None."""
+    gaps = []
+    spans = [(b[:, 0].min(), b[:, 0].max(), float(b[:, 1].mean())) for b in (np.asarray(x) for x in baselines)]
+    for left, right, y in spans:
+        below = [
+            other - y
+            for l2, r2, other in spans
+            if other > y + 4 and min(right, r2) - max(left, l2) > 0.3 * min(right - left, r2 - l2)
+        ]
+        if below:
+            gaps.append(min(below))
+    return float(np.median(gaps)) if gaps else None
+
+
+def _smooth_axis(base: Points, outline: Points | None, height: float, pad: float) -> tuple[Points, Points]:
+    """The baseline as one point a pixel and the downward normal at each, smoothed over about one line height.
+
+    The ends run on straight, as far as the outline does, but not more than one height.
+    """
+    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(base, axis=0).T))])
+    step = max(2.0, height / 8)
+    count = max(3, round(along[-1] / step) + 1)
+    at = np.linspace(0.0, along[-1], count)
+    axis = np.column_stack([np.interp(at, along, base[:, 0]), np.interp(at, along, base[:, 1])])
+    axis = _smooth(axis, 4)
+    tangents = _smooth(np.gradient(axis, axis=0), 6)
+    tangents /= np.maximum(np.hypot(tangents[:, :1], tangents[:, 1:]), 1e-9)
+    before, after = 0.0, 0.0
+    if outline is not None:
+        before = float(np.clip(np.max((axis[0] - outline) @ tangents[0]), 0.0, height))
+        after = float(np.clip(np.max((outline - axis[-1]) @ tangents[-1]), 0.0, height))
+    before, after = before + pad, after + pad
+    axis = np.vstack([axis[0] - before * tangents[0], axis, axis[-1] + after * tangents[-1]])
+    tangents = np.vstack([tangents[0], tangents, tangents[-1]])
+    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(axis, axis=0).T))])
+    fine = np.arange(max(4, round(along[-1]))) + 0.5
+    points = np.column_stack([np.interp(fine, along, axis[:, 0]), np.interp(fine, along, axis[:, 1])])
+    tx, ty = np.interp(fine, along, tangents[:, 0]), np.interp(fine, along, tangents[:, 1])
+    return points, np.column_stack([-ty, tx])
+
+
+def _smooth(values: Points, reach: int) -> Points:
+    """Moving average over 2·reach + 1 rows; the ends are continued by point reflection, which keeps slopes."""
+    reach = min(reach, len(values) - 1)
+    if reach < 1:
+        return values
+    head = 2 * values[0] - values[reach:0:-1]
+    tail = 2 * values[-1] - values[-2 : -reach - 2 : -1]
+    sums = np.cumsum(np.vstack([np.zeros((1, 2)), head, values, tail]), axis=0)
+    window = 2 * reach + 1
+    return (sums[window:] - sums[:-window]) / window
+
+
+def _mask(
+    outline: Points, map_x: NDArray[np.float32], map_y: NDArray[np.float32], extents: Extents, above: float
+) -> GreyImage:
+    """The outline in the strip's coordinates, a little widened, with soft edges.
+
+    Made at a quarter of the resolution. The core of the line, from 0.45 ascents above the baseline to 0.15 below, is kept even
+    where the outline leaves it out: outlines cut letters more often than a neighbour reaches into the core.
+    """
+    rows, columns = map_x.shape
+    x, y = np.ascontiguousarray(map_x[::4, ::4]), np.ascontiguousarray(map_y[::4, ::4])
+    x0, y0 = np.floor(outline.min(axis=0)).astype(int)
+    x1, y1 = np.ceil(outline.max(axis=0)).astype(int) + 1
+    canvas = np.zeros(((y1 - y0) // 2 + 2, (x1 - x0) // 2 + 2), np.uint8)
+    cv2.fillPoly(canvas, [np.round((outline - (x0, y0)) / 2).astype(np.int32)], 255)
+    small = cv2.remap(canvas, (x - np.float32(x0)) / 2, (y - np.float32(y0)) / 2, cv2.INTER_NEAREST, borderValue=0)
+    reach = max(1, round(0.05 * extents.height / 4))
+    small = cv2.dilate(small, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1)))
+    core = slice(max(0, round((above - 0.45 * extents.ascent) / 4)), round((above + 0.15 * extents.ascent) / 4) + 1)
+    lengthwise = small.any(axis=0)
+    small[core, lengthwise] = 255
+    return cv2.resize(small, (columns, rows), interpolation=cv2.INTER_LINEAR)

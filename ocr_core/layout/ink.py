@@ -1,0 +1,205 @@
+"""The ink of a page at working resolution, its strokes, and the distance between its lines.
+
+Working resolution bounds time and memory whatever the size of the scan: the longer side has at most `LONGEST` pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ocr_core.records import GreyImage
+
+LONGEST = 1200
+_WINDOW = 61
+"""Pixels: ink is what is darker than the mean of a window of this size …"""
+_CONTRAST = 25
+"""… by this many grey levels, or by more where the page is noisy."""
+_FULL = 50.0
+"""Grey levels beyond the threshold at which a stroke counts fully; faint pencil counts less, black no more."""
+_PALE = 0.4
+"""Components paler than this share of the page's usual ink are show-through or dirt."""
+_SMALLER = 0.8
+"""Where no component is taller than this share of the page's usual height, writing is of a smaller size."""
+_MIN_LETTER = 4.5
+"""Pixels: lower letters cannot be told from grain."""
+_SIZE_SHARE = 0.004
+"""Less than this share of the page's ink makes no size of its own."""
+_MIN_PITCH, _MAX_PITCH = 9, 240
+
+
+@dataclass(frozen=True, slots=True)
+class Ink:
+    """A page's ink at working resolution.
+
+    Attributes:
+        scale: working pixels a pixel of the cleaned page, 0..1.
+        mask: uint8 [h, w], 1 on ink.
+        strokes: float32 [h, w], how much the ink changes from column to column: high in the zone of small letters,
+            low in ascenders and descenders, none along rules and underlines.
+        labels, stats: connected components of `mask` as OpenCV gives them; 0 is the ground.
+        letter: height in pixels above and below which half of the ink belongs to lower and higher components.
+    """
+
+    scale: float
+    mask: NDArray[np.uint8]
+    strokes: NDArray[np.float32]
+    labels: NDArray[np.int32]
+    stats: NDArray[np.int32]
+    letter: float
+
+
+def find_ink(grey: GreyImage) -> Ink | None:
+    """The ink of an evened page (dark on light); None where there is none."""
+    scale = min(1.0, LONGEST / max(grey.shape))
+    small = grey
+    if scale < 1.0:
+        size = (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale)))
+        small = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
+    if min(small.shape) < 5:
+        return None
+    mean = cv2.blur(small, (_WINDOW, _WINDOW), borderType=cv2.BORDER_REPLICATE)
+    depth = cv2.subtract(mean, small)
+    noise = float(np.median(np.abs(small.astype(np.int16) - mean.astype(np.int16))))
+    threshold = max(_CONTRAST, 5.0 * noise)
+    mask = (depth > threshold).astype(np.uint8)
+    mask = _without_rules(mask)
+    mask = _without_specks(mask, depth)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    letter = _letter_height(stats)
+    if not letter:
+        return None
+    dark = np.clip((depth.astype(np.float32) - threshold + 10) / _FULL, 0, 1) * mask
+    strokes = np.abs(cv2.Sobel(dark, cv2.CV_32F, 1, 0, ksize=1))
+    return Ink(scale, mask, strokes, labels, stats, letter)
+
+
+def _letter_height(stats: NDArray[np.int32]) -> float:
+    """The height, in pixels, above and below which half of the ink lies in components that are no specks; 0 without any."""
+    written = (stats[:, cv2.CC_STAT_HEIGHT] > 3) & (stats[:, cv2.CC_STAT_AREA] > 10)
+    written[0] = False
+    heights, areas = stats[written, cv2.CC_STAT_HEIGHT], stats[written, cv2.CC_STAT_AREA]
+    if not len(heights):
+        return 0.0
+    order = np.argsort(heights)
+    running = np.cumsum(areas[order])
+    return float(heights[order][np.searchsorted(running, running[-1] / 2)])
+
+
+def _without_specks(mask: NDArray[np.uint8], depth: GreyImage) -> NDArray[np.uint8]:
+    """Take out show-through, paler than a share of the page's ink, and specks with no letter near them."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    letter = _letter_height(stats)
+    if not letter:
+        return mask
+    ys, xs = np.nonzero(mask)
+    which = labels[ys, xs]
+    area = np.maximum(np.bincount(which, minlength=count), 1)
+    tone = np.bincount(which, depth[ys, xs], count) / area
+    tall = stats[:, cv2.CC_STAT_HEIGHT] >= 0.6 * letter
+    tall[0] = False
+    usual = np.repeat(tone[tall], area[tall])
+    pale = tone < _PALE * float(np.median(usual))
+    long_side = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
+    letters = (long_side >= 0.5 * letter) & ~pale
+    letters[0] = False
+    size = 2 * round(0.8 * letter) + 1
+    near = cv2.dilate(letters[labels].astype(np.uint8), np.ones((size, size), np.uint8))
+    beside = np.bincount(which, near[ys, xs], count) > 0
+    keep = letters | (~pale & beside)
+    keep[0] = False
+    return keep[labels].astype(np.uint8)
+
+
+def _without_rules(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Take out what is long, thin and straight (rules, frames, folds, sheet edges), and what is far too big for writing."""
+    height, width = mask.shape
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    box_w, box_h, area = (stats[:, i] for i in (cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT, cv2.CC_STAT_AREA))
+    upright = (box_h > 0.12 * height) & (box_h > 10 * box_w)
+    level = (box_w > 0.12 * width) & (box_w > 25 * box_h)
+    frame = (box_h > 0.7 * height) & (box_w > 0.7 * width) & (area < 0.05 * box_w * box_h)
+    gone = upright | level | frame
+    gone[0] = False
+    if not gone.any():
+        return mask
+    return np.asarray(np.where(gone[labels], 0, mask), np.uint8)
+
+
+def line_pitch(ink: Ink) -> float:
+    """The usual distance between baselines in working pixels.
+
+    The autocorrelation of the stroke profiles of narrow upright strips (so that sloping lines stay sharp), summed; its
+    first strong peak. Where lines are too few to repeat, a multiple of the letters' height stands in.
+    """
+    strokes = ink.strokes
+    height, width = strokes.shape
+    fallback = float(np.clip(2.0 * ink.letter, _MIN_PITCH, _MAX_PITCH))
+    top = min(_MAX_PITCH, height // 2)
+    if top < 2 * _MIN_PITCH:
+        return fallback
+    step = max(1, width // 20)
+    sums = np.add.reduceat(strokes, np.arange(0, width, step), axis=1)
+    profiles = sums[:, :-1] + sums[:, 1:] if sums.shape[1] > 1 else sums
+    profiles = cv2.GaussianBlur(profiles, (1, 11), 0, sigmaY=1.5)
+    profiles = profiles - cv2.blur(profiles, (1, 151))
+    size = 1 << int(np.ceil(np.log2(2 * height)))
+    spectrum = np.abs(np.fft.rfft(profiles, size, axis=0)) ** 2
+    correlation = np.fft.irfft(spectrum.sum(axis=1), size)[:top]
+    if correlation[0] <= 0:
+        return fallback
+    correlation = correlation / correlation[0] / (1 - np.arange(top) / height)
+    lowest = max(_MIN_PITCH, int(0.8 * ink.letter))
+    peaks = [
+        lag
+        for lag in range(lowest, top)
+        if correlation[lag] > 0.08 and correlation[lag] == correlation[max(0, lag - 6) : lag + 7].max()
+    ]
+    if not peaks:
+        return fallback
+    best = max(correlation[p] for p in peaks)
+    pitch = next(p for p in peaks if correlation[p] >= 0.42 * best)
+    return float(np.clip(pitch, 1.1 * ink.letter, 5.0 * ink.letter))
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Writing of about one size on a page: its strokes [h, w], letter height and line pitch in working pixels."""
+
+    strokes: NDArray[np.float32]
+    letter: float
+    pitch: float
+
+    @property
+    def across(self) -> float:
+        """Standard deviation, across lines, of a blur that leaves lines of this size apart."""
+        return min(0.17 * self.pitch, 0.33 * self.letter)
+
+
+def sizes(ink: Ink) -> list[Size]:
+    """The page's main size of writing, and a smaller one (of letterheads, notes) where components are low all around.
+    """
+    pitch = line_pitch(ink)
+    found = [Size(ink.strokes, ink.letter, pitch)]
+    small = (_tallest_around(ink) < _SMALLER * ink.letter) & (ink.mask > 0)
+    if int(small.sum()) > _SIZE_SHARE * int(ink.mask.sum()):
+        heights = ink.stats[:, cv2.CC_STAT_HEIGHT][ink.labels[small]]
+        letter = float(np.median(heights))
+        if letter >= _MIN_LETTER:
+            found.append(Size(np.where(small, ink.strokes, 0), letter, max(_MIN_PITCH, 2.2 * letter)))
+    return found
+
+
+def _tallest_around(ink: Ink) -> NDArray[np.float32]:
+    """Height of the tallest component within about a letter: float32 [h, w], 0 where there is none."""
+    height, width = ink.mask.shape
+    heights = np.minimum(ink.stats[:, cv2.CC_STAT_HEIGHT], 255).astype(np.uint8)
+    heights[0] = 0
+    quarter = heights[ink.labels][::4, ::4]
+    window = np.ones((2 * round(0.12 * ink.letter) + 1, 2 * round(0.3 * ink.letter) + 1), np.uint8)
+    # Every fourth pixel may miss thin strokes: a closing grid would cost more than the window that covers them.
+    tallest = cv2.dilate(np.ascontiguousarray(quarter), window)
+    return np.asarray(cv2.resize(tallest, (width, height), interpolation=cv2.INTER_NEAREST), np.float32)

@@ -1,0 +1,230 @@
+"""Where lines of writing run: ridges of the blurred strokes, linked across gaps.
+
+After Bukhari, Shafait and Breuel (2009, "Script-independent handwritten textlines segmentation using active contours";
+2011, ridges of a bank of anisotropic Gaussians): blurred much further along the line than across it, the strokes
+of a line run together into a ridge that follows its bends. Strokes, rather than ink, are blurred, so that ascenders,
+descenders, underlines and rules weigh little.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+_MAP_PITCH = 20.0
+"""Pixels from line to line on the small map in which ridges are sought."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ridge:
+    """The middle of a line's small letters, one y a column, in working pixels.
+
+    Attributes:
+        x0: first column.
+        ys: float64 [columns].
+        strength: mean height of the ridge; comparable within a page.
+        pitch: the usual distance between lines of its size, in working pixels.
+    """
+
+    x0: int
+    ys: NDArray[np.float64]
+    strength: float
+    pitch: float = 0.0
+
+    @property
+    def x1(self) -> int:
+        """Column behind the last."""
+        return self.x0 + len(self.ys)
+
+
+def find_ridges(
+    strokes: NDArray[np.float32], mask: NDArray[np.uint8], pitch: float, *, across: float, floor: float = 0.0
+) -> tuple[list[Ridge], float]:
+    """The ridges of writing of one size, linked into lines, in no order; and the usual height of their crests.
+
+    Args:
+        strokes: float32 [h, w] as in :class:`~ocr_core.layout.ink.Ink`, zero where there is writing of another size.
+        mask: uint8 [h, w], 1 on all ink of the page.
+        pitch: distance between lines in working pixels.
+        across: standard deviation of the blur across lines, in working pixels.
+        floor: crests are taken to be usually at least this high.
+    """
+    shrink = min(1.0, _MAP_PITCH / pitch)
+    height, width = strokes.shape
+    size = (max(8, round(width * shrink)), max(8, round(height * shrink)))
+    small = cv2.resize(strokes, size, interpolation=cv2.INTER_AREA)
+    fx, fy = width / size[0], height / size[1]
+    unit = pitch / fy
+    sigma = max(0.8, across / fy)
+    curve = _curvature(small, 0.75 * unit, sigma)
+    crest = np.zeros(curve.shape, bool)
+    crest[1:-1] = (curve[1:-1] > curve[:-2]) & (curve[1:-1] >= curve[2:])
+    if not crest.any():
+        return [], floor
+    usual = max(floor, float(np.percentile(curve[crest], 90)))
+    crest &= curve > 0.12 * usual
+    pieces = _chains(crest, curve, unit)
+    pieces = [p for p in pieces if len(p.ys) >= 0.5 * unit and p.strength > 0.2 * usual]
+    pieces = _without_shadows(pieces, unit)
+    linked = _link(pieces, _corridors(mask, pitch, size), unit)
+    linked = _without_shadows(linked, unit)
+    linked = [r for r in linked if len(r.ys) >= 0.7 * unit and r.strength > 0.25 * usual]
+    return [_enlarged(r, fx, fy, width, pitch) for r in linked], usual
+
+
+def with_stacked(ridges: list[Ridge], others: list[Ridge]) -> list[Ridge]:
+    """`ridges`, and those of `others` (of another size) that stack up as lines of a block do.
+
+    Where two such lines lie, a ridge of the main size that runs among them is only their sum, and goes.
+    """
+    long = [r for r in others if len(r.ys) >= 3 * r.pitch]
+    stacked = [r for r in long if any(s is not r and 0.5 < _apart(r, s) / r.pitch < 1.7 for s in long)]
+    kept = [r for r in ridges if sum(_apart(s, r) < 0.8 * r.pitch for s in stacked) < 2]
+    return kept + [r for r in stacked if all(_apart(r, k) > 0.5 * r.pitch for k in kept)]
+
+
+def _apart(a: Ridge, b: Ridge) -> float:
+    """Mean distance in y of two ridges over the columns they share; infinite where `a` shares less than a third of its own."""
+    x0, x1 = max(a.x0, b.x0), min(a.x1, b.x1)
+    if x1 - x0 < 0.33 * len(a.ys):
+        return float("inf")
+    return float(np.abs(a.ys[x0 - a.x0 : x1 - a.x0] - b.ys[x0 - b.x0 : x1 - b.x0]).mean())
+
+
+def _curvature(strokes: NDArray[np.float32], along: float, across: float) -> NDArray[np.float32]:
+    """How sharply the strokes, blurred along the line, fall off above and below: [h, w], 0 where they do not.
+
+    A bank of slopes was tried and made crests cross: pages come straight, and linking follows what slope is left.
+    """
+    blurred = cv2.GaussianBlur(strokes, (0, 0), sigmaX=along, sigmaY=across, borderType=cv2.BORDER_CONSTANT)
+    curve = np.zeros_like(blurred)
+    curve[1:-1] = 2 * blurred[1:-1] - blurred[:-2] - blurred[2:]
+    return np.maximum(curve, 0) * np.float32(across**2)
+
+
+def _chains(crest: NDArray[np.bool_], curve: NDArray[np.float32], unit: float) -> list[Ridge]:
+    """Connected crest pixels as functions of x; where a chain forks, the stronger branch counts."""
+    count, labels = cv2.connectedComponents(crest.astype(np.uint8), connectivity=8)
+    ys, xs = np.nonzero(labels)
+    which = labels[ys, xs]
+    order = np.lexsort((curve[ys, xs], xs, which))
+    ys, xs, which = ys[order], xs[order], which[order]
+    last = np.ones(len(xs), bool)
+    last[:-1] = (xs[1:] != xs[:-1]) | (which[1:] != which[:-1])
+    ys, xs, which = ys[last], xs[last], which[last]
+    chains = []
+    starts = np.concatenate([[0], np.flatnonzero(np.diff(which)) + 1, [len(which)]])
+    for a, b in zip(starts[:-1], starts[1:], strict=True):
+        x, y = xs[a:b], ys[a:b].astype(np.float64)
+        # A jump between two columns means a fork that crosses from line to line: cut there.
+        cuts = np.concatenate([[0], np.flatnonzero((np.abs(np.diff(y)) > 0.2 * unit) | (np.diff(x) > 1)) + 1, [len(x)]])
+        for c, d in zip(cuts[:-1], cuts[1:], strict=True):
+            if d - c >= 2:
+                strength = float(curve[ys[a + c : a + d], x[c:d]].mean())
+                chains.append(Ridge(int(x[c]), y[c:d], strength))
+    return chains
+
+
+def _without_shadows(pieces: list[Ridge], unit: float) -> list[Ridge]:
+    """Drop weak ridges that run close beside a stronger one: rows of ascenders, underlines, strike-outs."""
+    kept: list[Ridge] = []
+    for piece in sorted(pieces, key=lambda r: r.strength * len(r.ys), reverse=True):
+        for other in kept:
+            a, b = max(piece.x0, other.x0), min(piece.x1, other.x1)
+            if b - a < 0.6 * len(piece.ys):
+                continue
+            apart = np.abs(piece.ys[a - piece.x0 : b - piece.x0] - other.ys[a - other.x0 : b - other.x0]).mean()
+            if apart < 0.35 * unit or (apart < 0.6 * unit and piece.strength < 0.55 * other.strength):
+                break
+        else:
+            kept.append(piece)
+    return kept
+
+
+def _corridors(mask: NDArray[np.uint8], pitch: float, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """White upright corridors between columns of text, on the small map: bool [h, w].
+
+    A corridor is as wide as most of a line's pitch and at least five lines long.
+    """
+    covered = cv2.resize(mask * np.uint8(255), size, interpolation=cv2.INTER_AREA)
+    white = (covered < 12).astype(np.uint8)
+    unit = pitch * size[1] / mask.shape[0]
+    kernel = np.ones((max(3, round(5 * unit)), max(3, round(0.8 * unit))), np.uint8)
+    return np.asarray(cv2.morphologyEx(white, cv2.MORPH_OPEN, kernel, borderValue=0) > 0)
+
+
+def _link(pieces: list[Ridge], corridors: NDArray[np.bool_], unit: float) -> list[Ridge]:
+    """Join pieces end to start, cheapest first, where the one continues the other and no column gap lies between."""
+    bridges = []
+    for i, left in enumerate(pieces):
+        for j, right in enumerate(pieces):
+            gap = right.x0 - left.x1
+            if i == j or right.x1 <= left.x1 or right.x0 <= left.x0 or gap > 5.0 * unit:
+                continue
+            if gap < -0.7 * min(len(left.ys), len(right.ys)):
+                continue
+            step = _step(left, right, unit)
+            if step > (0.3 + 0.05 * max(gap, 0) / unit) * unit:
+                continue
+            y = round((left.ys[-1] + right.ys[0]) / 2)
+            a, b = sorted((left.x1, right.x0))
+            if gap > 0.5 * unit and corridors[min(max(y, 0), corridors.shape[0] - 1), a:b].any():
+                continue
+            bridges.append((step / unit + 0.12 * abs(gap) / unit, i, j))
+    after: dict[int, int] = {}
+    before: dict[int, int] = {}
+    for _, i, j in sorted(bridges):
+        if i not in after and j not in before:
+            after[i], before[j] = j, i
+    lines = []
+    for i in range(len(pieces)):
+        if i in before:
+            continue
+        chain = [pieces[i]]
+        seen = {i}
+        while (k := after.get(i)) is not None and k not in seen:
+            chain.append(pieces[k])
+            seen.add(k)
+            i = k
+        lines.append(_joined(chain))
+    return lines
+
+
+def _step(left: Ridge, right: Ridge, unit: float) -> float:
+    """By how much `right` misses the continuation of `left`: the smaller of the level and the straight continuation."""
+    shared = left.x1 - right.x0
+    if shared >= 2:
+        return float(np.abs(left.ys[-shared:] - right.ys[:shared]).mean())
+    reach = max(2, round(1.5 * unit))
+    a, b = left.ys[-reach:], right.ys[:reach]
+    level = abs(float(np.median(a)) - float(np.median(b)))
+    ends = abs(float(left.ys[-1]) - float(right.ys[0]))
+    gap = right.x0 - left.x1
+    slope = ((a[-1] - a[0]) / max(len(a) - 1, 1) + (b[-1] - b[0]) / max(len(b) - 1, 1)) / 2
+    straight = abs(float(a[-1] + np.clip(slope, -0.2, 0.2) * gap - b[0]))
+    return min(max(level * 0.8, 0.0), ends, straight)
+
+
+def _joined(chain: list[Ridge]) -> Ridge:
+    xs = np.concatenate([np.arange(r.x0, r.x1) for r in chain])
+    ys = np.concatenate([r.ys for r in chain])
+    length = sum(len(r.ys) for r in chain)
+    strength = sum(r.strength * len(r.ys) for r in chain) / length
+    unique, where, times = np.unique(xs, return_inverse=True, return_counts=True)
+    columns = np.arange(unique[0], unique[-1] + 1)
+    return Ridge(int(unique[0]), np.interp(columns, unique, np.bincount(where, ys) / times), strength)
+
+
+def _enlarged(ridge: Ridge, fx: float, fy: float, width: int, pitch: float) -> Ridge:
+    """From the small map to working pixels, smoothed over about a pitch."""
+    x0 = max(0, round(ridge.x0 * fx))
+    x1 = min(width, max(x0 + 2, round(ridge.x1 * fx)))
+    reach = max(1, len(ridge.ys) // 2 if len(ridge.ys) < 24 else 12)
+    padded = np.pad(ridge.ys, reach, mode="reflect", reflect_type="odd") if len(ridge.ys) > reach else ridge.ys
+    kernel = np.hanning(2 * reach + 3)[1:-1]
+    smooth = np.convolve(padded, kernel / kernel.sum(), mode="valid") if len(ridge.ys) > reach else ridge.ys
+    xs = (np.arange(x0, x1) + 0.5) / fx - 0.5 - ridge.x0
+    return Ridge(x0, (np.interp(xs, np.arange(len(smooth)), smooth) + 0.5) * fy - 0.5, ridge.strength, pitch)

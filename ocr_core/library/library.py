@@ -1,0 +1,383 @@
+"""The library: a folder of Parquet data sets with a manifest. The face of this package."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import tomllib
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import duckdb
+import pyarrow as pa
+
+from ocr_core.errors import LibraryError, UsageError
+from ocr_core.library import compact as compaction
+from ocr_core.library import durable, names
+from ocr_core.library.manifest import ManifestLog
+from ocr_core.library.publish import write_part
+from ocr_core.library.tables import Publication, RunRecord, to_table
+from ocr_core.library.views import Snapshot
+from ocr_core.records import Document, Failure, PageResult, Script, Stage, Status
+
+log = logging.getLogger(__name__)
+
+FORMAT: Final = 1
+MARKER: Final = "warraq.toml"
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class PageState:
+    """How far a page has come. Equal states are one object, so a million of them cost little.
+
+    `fingerprint` and the engine are empty for a page that only ever failed; `reason` is why it waits or how
+    it failed.
+    """
+
+    status: Status
+    fingerprint: str
+    script: Script
+    reason: str
+    run_id: str
+    engine: str
+    engine_version: str
+    collection: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDocument:
+    """A document the library knows. `copies` are (root, source_path) of other places with the same bytes."""
+
+    doc_id: str
+    collection: str
+    source_path: str
+    root: str
+    media_type: str
+    pages: int
+    size_bytes: int
+    copies: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPage:
+    """A page as its winning result left it: the row of `pages`, and its rows of `lines` in reading order."""
+
+    page: dict[str, Any]
+    lines: list[dict[str, Any]]
+
+
+class Library:
+    """A library on disk. Many processes may publish into it and read it at once."""
+
+    def __init__(self, root: Path, settings: Mapping[str, Any]) -> None:
+        self.root = root
+        self.settings = dict(settings)
+        self._log = ManifestLog(root / "_log")
+        self._clock = threading.Lock()
+        self._last_stamp = datetime.min.replace(tzinfo=UTC)
+
+    # -- opening ---------------------------------------------------------------------------------------
+
+    @classmethod
+    def create(
+        cls, path: Path | str, settings: Mapping[str, str | int | float | bool] | None = None
+    ) -> Library:
+        """Make a new library in an empty or missing folder.
+
+        Raises:
+            LibraryError: the folder holds other things, is a library already, or cannot be written.
+        """
+        root = Path(path).absolute()
+        with durable.disk_errors(root, "create the library"):
+            if root.exists() and not root.is_dir():
+                raise LibraryError(f"{root} is a file.", remedy="Give --library the path of a folder.")
+            durable.make_folders(root)
+            strangers = [
+                p.name for p in root.iterdir() if not p.name.startswith((".", "_")) and p.name != MARKER
+            ]
+            if strangers and not (root / MARKER).exists():
+                raise LibraryError(
+                    f"{root} holds other files ({sorted(strangers)[0]}, …) and is not a Warraq library.",
+                    remedy="Give --library a new or empty folder.",
+                )
+            ManifestLog(root / "_log").prepare()
+            content = _marker(root.name, settings or {})
+            try:
+                durable.create_exclusively(root / MARKER, content, temporary=root / "_log" / ".tmp")
+            except FileExistsError:
+                raise LibraryError(f"{root} is a library already.", remedy="Open it instead.") from None
+        return cls.open(root)
+
+    @classmethod
+    def open(cls, path: Path | str) -> Library:
+        """Open an existing library; nothing is written.
+
+        Raises:
+            LibraryError: not a library, made by a newer Warraq, or unreadable.
+        """
+        root = Path(path).absolute()
+        marker = root / MARKER
+        try:
+            settings = tomllib.loads(marker.read_text("utf-8"))
+            version = settings["format"]
+        except (FileNotFoundError, NotADirectoryError):
+            raise LibraryError(
+                f"{root} is not a Warraq library: it has no {MARKER}.",
+                remedy="Check the path, or make a library with: warraq run SOURCE --library DIR",
+            ) from None
+        except OSError as error:
+            raise LibraryError(
+                f"{marker} cannot be read: {error}", remedy="Check its permissions."
+            ) from error
+        except (KeyError, ValueError) as error:
+            raise LibraryError(f"{marker} is damaged: {error}", remedy="Restore it from a backup.") from error
+        if not isinstance(version, int) or version > FORMAT:
+            raise LibraryError(
+                f"{root} has format {version}; this Warraq reads up to {FORMAT}.", remedy="Upgrade Warraq."
+            )
+        return cls(root, settings.get("settings", {}))
+
+    @classmethod
+    def create_or_open(
+        cls, path: Path | str, settings: Mapping[str, str | int | float | bool] | None = None
+    ) -> Library:
+        """Open the library at `path`, making it first where there is none. Safe when two processes do so at
+        once.
+        """
+        if not (Path(path) / MARKER).exists():
+            try:
+                return cls.create(path, settings)
+            except LibraryError:
+                if not (Path(path) / MARKER).exists():
+                    raise
+        return cls.open(path)
+
+    # -- writing ---------------------------------------------------------------------------------------
+
+    def publish(
+        self,
+        run_id: str,
+        collection: str,
+        *,
+        documents: Sequence[Document] = (),
+        results: Sequence[PageResult] = (),
+        failures: Sequence[Failure] = (),
+        run: RunRecord | None = None,
+    ) -> int:
+        """Publish a batch as one version: readers see all of it or nothing. Returns the version.
+
+        Publishing a page again, in the same run or another, replaces it in the views; a task that is tried
+        again after a crash therefore loses and doubles nothing.
+
+        Raises:
+            UsageError: the name of the collection or run cannot be used.
+            LibraryError: the disk is full, read-only or broken; nothing was published.
+        """
+        publication = Publication(names.run(run_id), names.collection(collection), self._stamp())
+        if run and (run.run_id, names.collection(run.collection)) != (
+            publication.run_id,
+            publication.collection,
+        ):
+            raise UsageError(f"The record of run {run.run_id} was published as run {run_id}.")
+        tables = {
+            name: to_table(name, rows)
+            for name, rows in publication.rows(documents, results, failures, run).items()
+            if rows
+        }
+        return self.publish_tables(publication.run_id, publication.collection, tables)
+
+    def publish_tables(self, run_id: str, collection: str, tables: Mapping[str, pa.Table]) -> int:
+        """Publish tables that already have the schemas of their data sets. As `publish` otherwise."""
+        if not any(table.num_rows for table in tables.values()):
+            return self._log.latest()
+        with durable.disk_errors(self.root, "publish"):
+            self._log.prepare()
+            with durable.locked(self.root / "_log" / ".lock", exclusive=False):
+                parts = [
+                    write_part(self.root, name, collection, run_id, table)
+                    for name, table in tables.items()
+                    if table.num_rows
+                ]
+                version = self._log.commit("publish", parts)
+        log.debug("version %d: %s", version, ", ".join(f"{p.dataset} {p.rows}" for p in parts))
+        return version
+
+    def compact(
+        self, *, min_files: int = 2, grace: timedelta = compaction.GRACE, drop_superseded: bool = True
+    ) -> compaction.Report:
+        """Merge small files, drop superseded results, delete what no version lists and nobody has touched for
+        `grace`.
+
+        Args:
+            min_files: merge only where a collection and run have at least so many small files of a data set.
+        """
+        with durable.disk_errors(self.root, "compact"):
+            self._log.prepare()
+            return compaction.compact(
+                self.root, self._log, min_files=min_files, grace=grace, drop_superseded=drop_superseded
+            )
+
+    # -- reading ---------------------------------------------------------------------------------------
+
+    @property
+    def version(self) -> int:
+        """The newest published version; 0 for an empty library."""
+        return self._log.latest()
+
+    def snapshot(self, version: int | None = None) -> Snapshot:
+        """The files of a version, by default the newest."""
+        return Snapshot(self.root, self._log.state(version))
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        """A connection with the views of the newest version (see `views`); it does not move on to later
+        versions.
+        """
+        return self._reading(lambda: self.snapshot().connect())
+
+    def collections(self) -> list[str]:
+        """Names of the collections that hold anything, sorted."""
+        return sorted({f.collection for f in self._log.state().files.values()})
+
+    def page_states(self, collection: str | None = None) -> dict[str, PageState]:
+        """Every page that has a result or stands failed, by page id. A page with an older good result that
+        failed later has the state of that result; its failure is among `open_failures`.
+        """
+        query = """
+            SELECT page_id, status, fingerprint, script, reason, run_id, engine, engine_version, collection
+            FROM pages WHERE $collection IS NULL OR collection = $collection
+            UNION ALL
+            SELECT page_id, 'failed', '', 'none', kind || ': ' || message, run_id, '', '', collection
+            FROM failures WHERE page_id <> '' AND ($collection IS NULL OR collection = $collection)
+              AND page_id NOT IN (SELECT page_id FROM pages)
+        """
+        shared: dict[tuple[str, ...], PageState] = {}
+        states: dict[str, PageState] = {}
+        for batch in self._table(query, collection=collection).to_batches(max_chunksize=50_000):
+            ids, *columns = (column.to_pylist() for column in batch.columns)
+            for page_id, key in zip(ids, zip(*columns, strict=True), strict=True):
+                state = shared.get(key)
+                if state is None:
+                    status, fingerprint, script, *rest = key
+                    state = shared[key] = PageState(Status(status), fingerprint, Script(script), *rest)
+                states[page_id] = state
+        return states
+
+    def open_failures(self, collection: str | None = None) -> list[Failure]:
+        """Failures that still stand, `attempts` summed over runs, by path and page."""
+        query = """
+            SELECT source_path, stage, kind, message, remedy, page_id, doc_id, page_number, attempts
+            FROM failures WHERE $collection IS NULL OR collection = $collection
+            ORDER BY source_path, page_number, page_id
+        """
+        rows = self._table(query, collection=collection).to_pylist()
+        return [Failure(**row | {"stage": Stage(row["stage"])}) for row in rows]
+
+    def documents(self, collection: str | None = None) -> list[StoredDocument]:
+        """The documents, by path."""
+        query = """
+            SELECT doc_id, collection, source_path, root, media_type, pages, size_bytes, copies, copy_roots
+            FROM documents WHERE $collection IS NULL OR collection = $collection
+            ORDER BY source_path, root, doc_id
+        """
+        rows = self._table(query, collection=collection).to_pylist()
+        return [
+            StoredDocument(**row | {"copies": tuple(zip(row.pop("copy_roots"), row["copies"], strict=True))})
+            for row in rows
+        ]
+
+    def runs(self) -> list[dict[str, Any]]:
+        """The runs, oldest first, as rows of the view."""
+        return self._table("SELECT * FROM runs ORDER BY started_at, run_id").to_pylist(
+            maps_as_pydicts="strict"
+        )
+
+    def page(self, page: str) -> StoredPage:
+        """One page.
+
+        Args:
+            page: a page id, an unambiguous beginning of one (four characters at least), or
+                `source_path#number`.
+
+        Raises:
+            UsageError: no page or several pages answer to it; the message lists some.
+        """
+        path, mark, number = page.rpartition("#")
+        if mark and number.isdecimal():
+            where = "source_path = $path AND page_number = $number"
+            found = self._table(f"SELECT * FROM pages WHERE {where} LIMIT 9", path=path, number=int(number))
+        elif len(page) >= 4:
+            found = self._table("SELECT * FROM pages WHERE starts_with(page_id, $page) LIMIT 9", page=page)
+        else:
+            raise UsageError(
+                f"Too short for a page: {page!r}", remedy="Give four characters of its id or PATH#NUMBER."
+            )
+        rows = found.to_pylist(maps_as_pydicts="strict")
+        if not rows:
+            remedy = "List pages with: warraq sql 'SELECT page_id, source_path, page_number FROM pages'"
+            raise UsageError(f"No page in the library answers to {page!r}.", remedy=remedy)
+        if len(rows) > 1:
+            some = "\n  ".join(f"{r['page_id']}  {r['source_path']}#{r['page_number']}" for r in rows[:8])
+            raise UsageError(f"Several pages answer to {page!r}:\n  {some}", remedy="Give more of the id.")
+        key = {"id": rows[0]["page_id"], "collection": rows[0]["collection"], "run": rows[0]["run_id"]}
+        where = "page_id = $id AND collection = $collection AND run_id = $run"
+        lines = self._table(f"SELECT * FROM lines WHERE {where} ORDER BY line_order", **key)
+        return StoredPage(rows[0], lines.to_pylist(maps_as_pydicts="strict"))
+
+    def _table(self, query: str, **parameters: Any) -> pa.Table:
+        def read() -> pa.Table:
+            with closing(self.snapshot().connect()) as con:
+                return con.sql(query, params=parameters or None).to_arrow_table()
+
+        return self._reading(read)
+
+    def _reading(self, read: Callable[[], _T]) -> _T:
+        """`read`, once more if compaction took a file away under it (which needs a reader slower than the
+        grace time).
+        """
+        for last in (False, True):
+            try:
+                return read()
+            except (duckdb.Error, pa.ArrowException, OSError) as error:
+                if last or not _names_missing_file(error):
+                    raise LibraryError(
+                        f"{self.root} cannot be read: {error}",
+                        remedy="Check the disk, or restore from a backup.",
+                    ) from error
+        raise AssertionError
+
+    def _stamp(self) -> datetime:
+        """Now, later than any stamp this object gave before."""
+        with self._clock:
+            self._last_stamp = max(datetime.now(UTC), self._last_stamp + timedelta(microseconds=1))
+            return self._last_stamp
+
+
+def new_run_id() -> str:
+    """A run id that sorts by time: `20260131T235959-3f2a9c`."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
+
+
+def _names_missing_file(error: Exception) -> bool:
+    return isinstance(error, FileNotFoundError) or "No such file" in str(error)
+
+
+def _marker(name: str, settings: Mapping[str, str | int | float | bool]) -> bytes:
+    lines = [
+        "# A Warraq library. See https://parquet.apache.org for the files; `warraq --help` for the tools.",
+        f"format = {FORMAT}",
+        f"name = {json.dumps(name, ensure_ascii=False)}",
+        f'created_at = "{datetime.now(UTC).isoformat(timespec="seconds")}"',
+        "",
+        "[settings]",
+        *(f"{json.dumps(key)} = {json.dumps(value, ensure_ascii=False)}" for key, value in settings.items()),
+        "",
+    ]
+    # JSON's strings are TOML's, but for the one control character JSON leaves bare.
+    return "\n".join(lines).replace("\x7f", "\\u007f").encode("utf-8", "backslashreplace")

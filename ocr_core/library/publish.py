@@ -1,0 +1,32 @@
+"""Arrow tables → Parquet files under their final names, unseen until a manifest version lists them."""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import suppress
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ocr_core.library import durable, names
+from ocr_core.library.manifest import DataFile
+from ocr_core.library.schemas import ROW_GROUP_ROWS, parquet_options
+
+
+def write_part(root: Path, dataset: str, collection: str, run_id: str, table: pa.Table) -> DataFile:
+    """Write `table` (already sorted) as one file of the data set, synced and renamed to its final name."""
+    folder = root / dataset / f"collection={names.encode(collection)}" / f"run={run_id}"
+    durable.make_folders(folder)
+    token = uuid.uuid4().hex
+    draft, final = folder / f".part-{token}.tmp", folder / f"part-{token}.parquet"
+    try:
+        pq.write_table(table, draft, row_group_size=ROW_GROUP_ROWS, **parquet_options(table.schema))
+        durable.sync_file(draft)
+        draft.rename(final)
+    except BaseException:
+        with suppress(OSError):
+            draft.unlink()
+        raise
+    durable.sync_folder(folder)
+    return DataFile(final.relative_to(root).as_posix(), table.num_rows, final.stat().st_size)

@@ -1,0 +1,57 @@
+"""Pictures of a page with what was found on it, for people to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from ocr_core.errors import LibraryError, PageError
+from ocr_core.records import Failure, PageArray, SourceFile
+from ocr_core.sources import ReadSettings, identify, read_pages
+
+_LOW, _HIGH = (200, 60, 40), (30, 120, 60)  # colour of a line by its confidence
+_BASELINE = (40, 90, 200)
+
+
+def read_again(page: Mapping[str, Any]) -> PageArray:
+    """The original pixels of a page of the library, from its source file.
+
+    Raises:
+        LibraryError: the file has moved, changed, or can no longer be read.
+    """
+    path = Path(page["root"]) / page["source_path"]
+    if not path.is_file():
+        raise LibraryError(f"{path} is no longer there.", remedy="Put the file back; the library keeps text, not scans.")
+    document = identify(SourceFile(path, Path(page["root"]), page["source_path"]))
+    if isinstance(document, Failure) or document.doc_id != page["doc_id"]:
+        raise LibraryError(f"{path} has changed since it was read.", remedy="Run it again: warraq run.")
+    # Drawn at the resolution of the run, so that the coordinates of its lines fit.
+    settings = ReadSettings(dpi=round(page["dpi"])) if page["origin"] == "rendered" else ReadSettings()
+    image = next(iter(read_pages([document.page(page["page_number"])], settings=settings)))
+    if isinstance(image, Failure):
+        raise PageError(image.kind, f"{path}: {image.message}", remedy=image.remedy)
+    return image.pixels
+
+
+def draw_page(pixels: PageArray, lines: Sequence[Mapping[str, Any]]) -> Image.Image:
+    """The page with the polygon of each line, red to green by confidence, its baseline, and its number."""
+    picture = Image.fromarray(pixels).convert("RGB")
+    overlay = Image.new("RGBA", picture.size)
+    draw = ImageDraw.Draw(overlay)
+    stroke = max(2, picture.height // 800)
+    for line in lines:
+        confidence = line["confidence"] or 0.0
+        colour = tuple(int(low + (high - low) * confidence) for low, high in zip(_LOW, _HIGH, strict=True))
+        polygon = list(zip(line["polygon_x"], line["polygon_y"], strict=True))
+        baseline = list(zip(line["baseline_x"], line["baseline_y"], strict=True))
+        if len(polygon) >= 3:
+            draw.polygon(polygon, fill=(*colour, 40), outline=(*colour, 255), width=stroke)
+        if len(baseline) >= 2:
+            draw.line(baseline, fill=(*_BASELINE, 200), width=stroke)
+        x, y = int(np.min(line["polygon_x"])), int(np.mean(line["polygon_y"]))
+        draw.text((x - 12 * stroke, y), str(line["line_order"] + 1), fill=(*colour, 255), font_size=9 * stroke)
+    return Image.alpha_composite(picture.convert("RGBA"), overlay).convert("RGB")

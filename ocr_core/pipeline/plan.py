@@ -1,0 +1,126 @@
+"""What a run has to do: what was found, less what the library already holds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+from ocr_core.config import RunSettings
+from ocr_core.errors import NothingToDo
+from ocr_core.library import Library
+from ocr_core.records import Document, Failure, PageRef, Status
+from ocr_core.sources import Limits, discover, identify_all
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What lies in the sources.
+
+    Attributes:
+        documents: one for each distinct file content.
+        failures: files and folders that could not be opened; each counts as one page.
+        left_out: files that are no pages, with the reason: sidecars, hidden files, links that lead outside.
+    """
+
+    documents: tuple[Document, ...]
+    failures: tuple[Failure, ...]
+    left_out: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The pages of a survey that a run has to process.
+
+    Attributes:
+        documents: documents with at least one page to do, each with the numbers of those pages.
+        to_record: documents, or places of documents, that the library does not know yet.
+        failures: the survey's failures.
+        already: pages that are up to date in the library, by status.
+    """
+
+    documents: tuple[tuple[Document, tuple[int, ...]], ...]
+    to_record: tuple[Document, ...]
+    failures: tuple[Failure, ...]
+    already: Mapping[Status, int]
+
+    @property
+    def pages_to_do(self) -> int:
+        return sum(len(numbers) for _, numbers in self.documents)
+
+    @property
+    def discovered(self) -> int:
+        return self.pages_to_do + len(self.failures) + sum(self.already.values())
+
+    @property
+    def empty(self) -> bool:
+        """Nothing to read and nothing new to record."""
+        return not (self.pages_to_do or self.to_record or self.failures)
+
+    def pages(self) -> Iterator[PageRef]:
+        for document, numbers in self.documents:
+            for number in numbers:
+                yield document.page(number)
+
+
+def survey(settings: RunSettings) -> Survey:
+    """Walk the sources and open every file once.
+
+    Raises:
+        NothingToDo: there is no file that could be a page.
+    """
+    found = discover(settings.sources)
+    documents, failures = identify_all(found.files, Limits(max_pixels=settings.reading.max_pixels))
+    if not documents and not found.failures and not failures:
+        raise NothingToDo(
+            f"No page was found in {', '.join(map(str, settings.sources))}.",
+            remedy="Name folders or files with JPEG, PNG, TIFF, WebP, JPEG 2000 images or PDFs.",
+        )
+    return Survey(documents, (*found.failures, *failures), found.left_out)
+
+
+def make_plan(found: Survey, settings: RunSettings, library: Library | None, fingerprints: Collection[str]) -> Plan:
+    """Choose the pages to process.
+
+    Args:
+        library: what is there already; None when the library is still to be made.
+        fingerprints: those this run can give; a page that has one of them is up to date.
+    """
+    # A page is its content: one that another collection holds is not read a second time.
+    states = library.page_states() if library else {}
+    wanted = settings.page_range
+    already: Counter[Status] = Counter()
+    todo: list[tuple[Document, tuple[int, ...]]] = []
+    for document in found.documents:
+        numbers = []
+        for number in range(1, document.pages + 1):
+            if number not in wanted:
+                continue
+            state = states.get(document.page(number).page_id)
+            if state is not None and state.status is not Status.FAILED and state.fingerprint in fingerprints:
+                already[state.status] += 1
+            else:
+                numbers.append(number)
+        if numbers:
+            todo.append((document, tuple(numbers)))
+    return Plan(tuple(todo), _to_record(found, library), found.failures, already)
+
+
+def _to_record(found: Survey, library: Library | None) -> tuple[Document, ...]:
+    """Documents with a place the library does not know, or that could not be opened when it last looked."""
+    if library is None:
+        return found.documents
+    known: set[tuple[str, str, str]] = set()
+    for stored in library.documents():
+        known.add((stored.doc_id, stored.root, stored.source_path))
+        known.update((stored.doc_id, root, path) for root, path in stored.copies)
+    broken = {failure.source_path for failure in library.open_failures() if not failure.page_id}
+    return tuple(
+        document
+        for document in found.documents
+        for places in [(document.source, *document.copies)]
+        if any(
+            (document.doc_id, str(place.root), place.source_path) not in known or place.source_path in broken
+            for place in places
+        )
+    )

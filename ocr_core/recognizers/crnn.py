@@ -1,0 +1,229 @@
+"""The line reader `crnn-latin`, and any other line reader with a compact CRNN behind it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ocr_core.errors import ModelError, PageError
+from ocr_core.ground import NORMALISATION_VERSION, normalise_height
+from ocr_core.models import WEIGHTS, verified_bytes
+from ocr_core.recognizers.charset import Charset
+from ocr_core.recognizers.ctc import Decoded, Frames, greedy
+from ocr_core.records import Box, EngineStamp, Failure, GreyImage, LineImage, Stage, Transcript, Word
+
+if TYPE_CHECKING:
+    from ocr_core.recognizers.crnn_network import Crnn
+
+log = logging.getLogger(__name__)
+
+_BATCH_LINES = 32
+_BATCH_COLUMNS = 24_000
+"""Padded columns of a batch: bounds memory at about 150 MB."""
+_STEP = 32
+"""Widths are rounded up to multiples of this, so that oneDNN compiles few shapes."""
+_LONGEST = 6_000
+"""Columns at network height beyond which a picture is no line of writing."""
+_LEAD = 1.5
+"""Frames by which a letter's ink begins before its peak, about half a letter."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    place: int
+    image: GreyImage
+    scale: float
+
+
+class CrnnRecognizer:
+    """Reads lines with a compact CRNN, best path decoding. Make one with `load`; safe to use from one thread at a time.
+
+    The text of a line does not depend on its batch: the network treats what is right of a line as empty (see `crnn_network`).
+    """
+
+    def __init__(
+        self,
+        network: Crnn,
+        charset: Charset,
+        stamp: EngineStamp,
+        *,
+        device: str = "auto",
+        precision: str = "auto",
+        calibration: Sequence[tuple[float, float]] = (),
+    ) -> None:
+        """Take a network, which is changed in place for speed (batch norm folded in).
+
+        Args:
+            device: `auto`, `cpu` or `cuda[:n]`.
+            precision: `fp32`, `bf16`, or `auto`: bf16 where the processor multiplies it, for it is faster and reads alike.
+            calibration: see `ModelCard`.
+        """
+        import torch
+
+        from ocr_core.recognizers.crnn_network import fold_norms
+
+        self._device = torch.device(_device(device))
+        self._bf16 = precision == "bf16" or (precision == "auto" and _has_bf16(self._device))
+        self._height = network.shape.height
+        self._network = fold_norms(network.eval()).to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._charset = charset
+        self._stamp = stamp
+        self._calibration = np.array(calibration, dtype=np.float64).reshape(-1, 2)
+
+    @classmethod
+    def load(
+        cls, name: str = "crnn-latin", *, device: str = "auto", precision: str = "auto", folder: Path = WEIGHTS
+    ) -> CrnnRecognizer:
+        """Load packaged weights, after checking them against the sha256 of their card.
+
+        Raises:
+            ModelError: weights or card are missing, damaged, or of another kind of network.
+        """
+        from ocr_core.recognizers.crnn_file import read_crnn
+
+        card, data = verified_bytes(name, folder)
+        if card.kind != "crnn":
+            raise ModelError(f"{name} is a {card.kind}, not a line reader", remedy="Name a model of kind crnn.")
+        network, charset = read_crnn(data, card.file)
+        stamp = EngineStamp(card.name, card.version, card.sha256, card.settings)
+        return cls(network, charset, stamp, device=device, precision=precision, calibration=card.calibration)
+
+    @property
+    def stamp(self) -> EngineStamp:
+        return self._stamp
+
+    @property
+    def charset(self) -> Charset:
+        return self._charset
+
+    def recognize(self, images: Sequence[LineImage]) -> list[Transcript | Failure]:
+        """A transcript or a failure for each picture: same length, same order."""
+        answers: list[Transcript | Failure | None] = [None] * len(images)
+        jobs: list[_Job] = []
+        for place, image in enumerate(images):
+            try:
+                jobs.append(self._prepare(place, image.pixels))
+            except PageError as error:
+                answers[place] = _failure(image, error)
+        for job, scores in self._scores(jobs):
+            answers[job.place] = self._transcript(images[job.place], job, greedy(scores))
+        return cast("list[Transcript | Failure]", answers)
+
+    def log_probs(self, pixels: Sequence[GreyImage]) -> list[Frames]:
+        """Natural log probabilities, float32 [T, classes], of each line picture, in order; class 0 is the blank.
+
+        Raises:
+            PageError: a picture is not a grey line.
+        """
+        jobs = [self._prepare(place, image) for place, image in enumerate(pixels)]
+        by_place = {job.place: scores for job, scores in self._scores(jobs)}
+        return [by_place[place] for place in range(len(pixels))]
+
+    def _prepare(self, place: int, pixels: NDArray[np.uint8]) -> _Job:
+        if pixels.ndim != 2 or pixels.dtype != np.uint8 or min(pixels.shape) < 2:
+            raise PageError(
+                "bad-line-image",
+                f"a line picture of shape {pixels.shape} and type {pixels.dtype}",
+                remedy="Line pictures are grey, uint8, at least 2 pixels wide and high.",
+            )
+        if pixels.shape[1] * self._height > _LONGEST * pixels.shape[0]:
+            raise PageError(
+                "line-too-long",
+                f"a line picture {pixels.shape[1]} pixels long and {pixels.shape[0]} high",
+                remedy="Look at the layout of this page: it is probably a rule, not a line of writing.",
+            )
+        return _Job(place, normalise_height(pixels, self._height), self._height / pixels.shape[0])
+
+    def _scores(self, jobs: Sequence[_Job]) -> Iterator[tuple[_Job, Frames]]:
+        """Each job with its log probabilities, float32 [T, classes], in any order."""
+        import torch
+
+        from ocr_core.recognizers.crnn_network import REDUCTION
+
+        for batch in _batches(sorted(jobs, key=lambda job: job.image.shape[1])):
+            widths = [job.image.shape[1] for job in batch]
+            columns = -(-max(widths) // _STEP) * _STEP
+            ink = np.full((len(batch), 1, self._height, columns), 255, np.uint8)
+            for row, job in enumerate(batch):
+                ink[row, 0, :, : job.image.shape[1]] = job.image
+            x = 1 - torch.from_numpy(ink).to(self._device).float() / 255
+            with torch.inference_mode(), torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
+                logits, _ = self._network(x, torch.tensor(widths, device=self._device))
+            scores = logits.float().log_softmax(2).transpose(0, 1).cpu().numpy()
+            for row, job in enumerate(batch):
+                yield job, scores[row, : -(-widths[row] // REDUCTION)]
+
+    def _transcript(self, image: LineImage, job: _Job, decoded: Decoded) -> Transcript:
+        text = self._charset.decode(decoded.classes)
+        words = tuple(_words(text, decoded, image.pixels.shape, 4 / job.scale))
+        confidence = self._calibrated(decoded.confidence)
+        return Transcript(image.line_id, " ".join(text.split()), confidence, self._stamp, words)
+
+    def _calibrated(self, raw: float) -> float:
+        if len(self._calibration) == 0:
+            return raw
+        return float(np.interp(raw, self._calibration[:, 0], self._calibration[:, 1]))
+
+
+def crnn_settings() -> tuple[tuple[str, str], ...]:
+    """What can change the text besides the weights, for cards and stamps."""
+    return (("decoding", "greedy"), ("normalisation", NORMALISATION_VERSION))
+
+
+def _words(text: str, decoded: Decoded, shape: tuple[int, ...], pixels_per_frame: float) -> Iterable[Word]:
+    """Words with their boxes in the picture: from half a letter before the first peak to half a letter after the last,
+    never over the middle of the space between two words."""
+    height, width = shape
+    start = 0
+    for end in [i for i, c in enumerate(text) if c == " "] + [len(text)]:
+        if end > start:
+            left = (decoded.starts[start] - _LEAD) * pixels_per_frame
+            right = (decoded.ends[end - 1] + _LEAD) * pixels_per_frame
+            if start > 0:
+                left = max(left, (decoded.starts[start - 1] + decoded.ends[start - 1]) / 2 * pixels_per_frame)
+            if end < len(text):
+                right = min(right, (decoded.starts[end] + decoded.ends[end]) / 2 * pixels_per_frame)
+            x0 = int(np.clip(left, 0, width - 1))
+            x1 = int(np.clip(np.ceil(right), x0 + 1, width))
+            sure = float(np.exp(np.mean(np.log(np.maximum(decoded.confidences[start:end], 1e-9)))))
+            yield Word(text[start:end], Box(x0, 0, x1, height), sure)
+        start = end + 1
+
+
+def _batches(jobs: Sequence[_Job]) -> Iterator[Sequence[_Job]]:
+    """Runs of jobs sorted by width that keep to the bounds of a batch."""
+    first = 0
+    for place, job in enumerate(jobs):
+        count = place - first + 1
+        if count > 1 and (count > _BATCH_LINES or count * job.image.shape[1] > _BATCH_COLUMNS):
+            yield jobs[first:place]
+            first = place
+    if first < len(jobs):
+        yield jobs[first:]
+
+
+def _failure(image: LineImage, error: PageError) -> Failure:
+    page = image.line_id.rpartition("-")[0]
+    return Failure("", Stage.RECOGNIZE, error.kind, error.message, error.remedy, page_id=page)
+
+
+def _device(name: str) -> str:
+    import torch
+
+    if name != "auto":
+        return name
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _has_bf16(device: object) -> bool:
+    import torch
+
+    if getattr(device, "type", "cpu") != "cpu":
+        return True
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

@@ -1,0 +1,79 @@
+"""Reading the output of a CTC network: the best path, its confidence and where its characters stand.
+
+After Graves et al., "Connectionist Temporal Classification" (ICML 2006), section 3.2 (best path decoding).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ocr_core.recognizers.charset import BLANK
+
+Frames = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """The best path of one line.
+
+    Attributes:
+        classes: of the characters, blanks and repeats removed.
+        starts, ends: half-open range of frames in which each character is the best class.
+        confidences: of each character, 0..1: the highest probability it has in its frames.
+        confidence: of the line, 0..1: geometric mean over all frames of the best class's probability,
+            1 for a line without frames.
+    """
+
+    classes: tuple[int, ...]
+    starts: tuple[int, ...]
+    ends: tuple[int, ...]
+    confidences: tuple[float, ...]
+    confidence: float
+
+
+def greedy(log_probs: Frames) -> Decoded:
+    """Decode the best path.
+
+    Args:
+        log_probs: float [T, classes], natural logarithms, class 0 the blank.
+    """
+    if len(log_probs) == 0:
+        return Decoded((), (), (), (), 1.0)
+    best = log_probs.argmax(axis=1)
+    peak = log_probs[np.arange(len(best)), best]
+    firsts = np.flatnonzero(np.concatenate([[True], best[1:] != best[:-1]]))
+    ends = np.append(firsts[1:], len(best))
+    highest = np.maximum.reduceat(peak, firsts)
+    kept = best[firsts] != BLANK
+    return Decoded(
+        tuple(best[firsts][kept].tolist()),
+        tuple(firsts[kept].tolist()),
+        tuple(ends[kept].tolist()),
+        tuple(np.exp(highest[kept]).clip(0, 1).tolist()),
+        float(np.exp(peak.mean()).clip(0, 1)),
+    )
+
+
+def label_log_probability(log_probs: Frames, labels: tuple[int, ...]) -> float:
+    """Log probability that the network writes a label sequence: the sum over all its paths, by the forward recursion.
+
+    Args:
+        log_probs: float [T, classes], natural logarithms, class 0 the blank.
+        labels: classes without blanks.
+    """
+    extended = np.full(2 * len(labels) + 1, BLANK)
+    extended[1::2] = labels
+    skip = np.zeros(len(extended), dtype=bool)
+    skip[2:] = (extended[2:] != BLANK) & (extended[2:] != extended[:-2])
+    alpha = np.full(len(extended), -np.inf)
+    alpha[0] = 0.0 if len(log_probs) == 0 else log_probs[0, BLANK]
+    if len(extended) > 1 and len(log_probs):
+        alpha[1] = log_probs[0, extended[1]]
+    for frame in log_probs[1:]:
+        one = np.concatenate([[-np.inf], alpha[:-1]])
+        two = np.where(skip, np.concatenate([[-np.inf, -np.inf], alpha[:-2]])[: len(alpha)], -np.inf)
+        alpha = np.logaddexp(np.logaddexp(alpha, one), two) + frame[extended]
+    return float(np.logaddexp(alpha[-1], alpha[-2]) if len(alpha) > 1 else alpha[-1])

@@ -1,0 +1,381 @@
+"""Lines to train the script network on: real Latin lines, and synthetic ones of every class.
+
+Real handwriting is Latin here and Arabic is synthetic, so nothing but the letters may tell them apart: Latin
+text is set by the same renderer, real Latin lines are redrawn by it (their ink taken off and laid on other
+paper with another pen), and synthetic lines use the paper of real pages.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import unicodedata
+import xml.etree.ElementTree as ElementTree
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ocr_core.layout.crops import page_extents, rectify_line
+from ocr_core.records import GreyImage, Script
+from ocr_core.script.network import SCRIPTS
+from ocr_core.script.windows import scale_to_height, to_ink
+from ocr_core.training.ground_truth import TruePage, read_pages, read_parquet
+from ocr_core.training.synthetic import (
+    Mask,
+    covers,
+    degrade,
+    find_fonts,
+    ink_on_paper,
+    joins,
+    random_style,
+    render_line,
+    repen,
+    rule,
+    warp,
+)
+
+log = logging.getLogger(__name__)
+
+STORED_HEIGHT = 72
+PAD = 0.25
+"""Real lines are stored with this share of their height more above and below, for the framing to vary."""
+
+LATIN, ARABIC, OTHER, NONE = (
+    SCRIPTS.index(s) for s in (Script.LATIN, Script.ARABIC, Script.OTHER, Script.NONE)
+)
+HAND, PRINT, UNKNOWN = 1, 0, -1
+
+ARABIC_SAMPLE = "ابتثجحخدذرزسشصضطظعغفقكلمنهويءةىئؤأإ"
+LATIN_SAMPLE = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz.,"
+WRITTEN_FONTS = (
+    "Dancing", "Joscelyn", "Breip", "breip", "Ecolier", "femke", "dkg", "Kristi", "Rufscript", "Delphine",
+    "SteveHand", "BecauseWe", "Havana", "Humor",
+)  # fmt: skip
+OTHER_BLOCKS = {
+    "Hebrew": (0x05D0, 0x05EA), "Devanagari": (0x0905, 0x0939), "Bengali": (0x0985, 0x09B9),
+    "Gujarati": (0x0A85, 0x0AB9), "Tamil": (0x0B85, 0x0BB9), "Telugu": (0x0C05, 0x0C39),
+    "Thai": (0x0E01, 0x0E2E), "Georgian": (0x10D0, 0x10F0), "Armenian": (0x0561, 0x0586),
+    "Ethiopic": (0x1200, 0x1246), "Khmer": (0x1780, 0x17A2), "Sinhala": (0x0D9A, 0x0DC6),
+    "Malayalam": (0x0D15, 0x0D39), "Myanmar": (0x1000, 0x1020),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A line with its labels.
+
+    Attributes:
+        pixels: grey uint8 ``[about 72, width]``.
+        script: index into `network.SCRIPTS`.
+        hand: HAND, PRINT or UNKNOWN.
+        source: which set it is from.
+        pad: share of `STORED_HEIGHT` above and below that is there only to vary the framing.
+    """
+
+    pixels: GreyImage
+    script: int
+    hand: int
+    source: str
+    pad: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RealLine:
+    """A real Latin line: `full` and `faded` (what lies outside its outline faded), both with the pad."""
+
+    full: GreyImage
+    faded: GreyImage
+    text: str
+    hand: int
+    source: str
+    document: str
+
+
+def is_held_out(document: str, every: int) -> bool:
+    """A fixed pseudo-random choice of one document in `every`."""
+    return zlib.crc32(document.encode()) % every == 0
+
+
+def has_letters(text: str) -> bool:
+    return any(c.isalpha() for c in text)
+
+
+# -- real lines -------------------------------------------------------------------------------------------
+
+
+def page_lines(folder: Path, source: str, document: str, hand: int) -> Iterator[RealLine]:
+    """The lines of PAGE or ALTO pages, cut as the pipeline cuts them.
+
+    Args:
+        document: regular expression whose first group is the document in a page's name.
+        hand: what the lines are, unless the ALTO file tags them as handwritten, typewritten or printed.
+    """
+    for page in read_pages(folder):
+        match = re.match(document, page.name)
+        name = match[1] if match else page.name
+        yield from cut_page(page, source, name, hand)
+
+
+def cut_page(page: TruePage, source: str, document: str, hand: int, pad: float = PAD) -> Iterator[RealLine]:
+    """The lines of one page that can be cut."""
+    image = cv2.imread(str(page.image), cv2.IMREAD_GRAYSCALE)
+    if image is None:
+        log.warning("%s: no image", page.name)
+        return
+    grey = np.asarray(image, dtype=np.uint8)
+    tags = _hand_tags(page.image.with_suffix(".xml"))
+    usual = page_extents([(line.baseline, line.polygon) for line in page.lines])
+    for line in page.lines:
+        try:
+            strip = rectify_line(
+                grey, line.baseline, line.polygon, usual=usual, pad=(pad, 0.1 if pad else 0.0)
+            )
+        except ValueError as error:
+            log.info("%s: line left out: %s", page.name, error)
+            continue
+        height = round(STORED_HEIGHT * (1 + 2 * pad))
+        full, faded = (scale_to_height(part, height) for part in (strip.image, strip.faded()))
+        written = tags.get(tuple(np.rint(line.baseline[0]).astype(int)), hand)
+        yield RealLine(full, faded, line.text, written, source, document)
+
+
+def parquet_lines(path: Path, every: int) -> Iterator[RealLine]:
+    """One line in `every` of a Parquet file of cut lines, with a margin of light ground as pad."""
+    for number, line in enumerate(read_parquet(path)):
+        if number % every or min(line.pixels.shape) < 8:
+            continue
+        pixels = scale_to_height(line.pixels, STORED_HEIGHT)
+        rows = round(PAD * STORED_HEIGHT)
+        ground = int(np.percentile(pixels, 80))
+        padded = cv2.copyMakeBorder(pixels, rows, rows, 8, 8, cv2.BORDER_CONSTANT, value=(ground,))
+        grey = np.asarray(padded, dtype=np.uint8)
+        yield RealLine(grey, grey, line.text, HAND, path.stem, line.page)
+
+
+def _hand_tags(path: Path) -> dict[tuple[int, ...], int]:
+    """Start of the baseline → HAND or PRINT, where an ALTO file tags its lines so."""
+    root = ElementTree.parse(path).getroot()  # noqa: S314 - data of the trainer's own choice
+    space = {"a": root.tag.partition("}")[0][1:]}
+    kinds = {}
+    for tag in root.iterfind(".//a:OtherTag", space):
+        label = tag.get("LABEL", "")
+        if label.endswith(("Typewritten", "Print")):
+            kinds[tag.get("ID", "")] = PRINT
+        elif label.endswith(("Handwritten", "Signature")):
+            kinds[tag.get("ID", "")] = HAND
+    found: dict[tuple[int, ...], int] = {}
+    for line in root.iterfind(".//a:TextLine", space):
+        numbers = re.findall(r"-?\d+(?:\.\d+)?", line.get("BASELINE", ""))
+        hands = [kinds[t] for t in line.get("TAGREFS", "").split() if t in kinds]
+        if hands and len(numbers) >= 2:
+            found[(round(float(numbers[0])), round(float(numbers[1])))] = hands[0]
+    return found
+
+
+def papers(folders: Sequence[Path], count: int, rng: np.random.Generator) -> list[GreyImage]:
+    """Pieces of empty paper, uint8 ``[72, about 300]``, from pages, at the size of stored lines."""
+    found: list[GreyImage] = []
+    pages = [p for f in folders for p in sorted(f.glob("*.jpg"))]
+    for path in (pages[i] for i in rng.permutation(len(pages))):
+        image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        if image is None:
+            continue
+        rows, columns = image.shape
+        tall, wide = rows // 22, rows // 5
+        for _ in range(30):
+            y, x = int(rng.integers(0, rows - tall)), int(rng.integers(0, max(1, columns - wide)))
+            piece = scale_to_height(
+                np.asarray(image[y : y + tall, x : x + wide], dtype=np.uint8), STORED_HEIGHT
+            )
+            light = float(np.median(piece))
+            if light > 120 and float(piece.min()) > 0.72 * light:
+                found.append(piece)
+        if len(found) >= count:
+            break
+    return found[:count]
+
+
+# -- synthetic lines --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What synthetic lines are made of. Fonts are paths; `ink_sources` are real lines to be redrawn."""
+
+    arabic_fonts: tuple[Path, ...]
+    latin_fonts: tuple[Path, ...]
+    other_fonts: tuple[tuple[str, Path], ...]
+    arabic_text: tuple[str, ...]
+    latin_text: tuple[str, ...]
+    papers: tuple[GreyImage, ...]
+    ink_sources: tuple[RealLine, ...] = ()
+
+
+def all_fonts(root: Path) -> tuple[list[Path], list[Path], list[tuple[str, Path]]]:
+    """Arabic, Latin and other fonts below a folder."""
+    arabic = [
+        f for f in find_fonts(root, ARABIC_SAMPLE) if joins(f) and not f.name.startswith("DejaVuSansMono")
+    ]
+    latin = find_fonts(root, LATIN_SAMPLE, exclude=("Nushu", "Awami", "Math", "ae_", "PakType", "Nafees"))
+    other = [
+        (name, font)
+        for name, (low, _) in OTHER_BLOCKS.items()
+        for font in sorted(root.rglob(f"Noto*{name}-*"))
+        if covers(font, chr(low))
+    ]
+    return arabic, latin, other
+
+
+def synthetic_sample(kind: str, material: Material, rng: np.random.Generator) -> Sample:
+    """A synthetic line of a kind: `arabic`, `latin`, `other`, `redrawn` (a real Latin line) or `none`.
+
+    Raises:
+        ValueError: the text and the font drawn do not fit each other; draw again.
+    """
+    paper = (
+        material.papers[rng.integers(len(material.papers))]
+        if material.papers and rng.random() < 0.7
+        else None
+    )
+    hand = bool(rng.random() < 0.6)
+    if kind == "arabic":
+        font = material.arabic_fonts[rng.integers(len(material.arabic_fonts))]
+        line = render_line(
+            arabic_text(material.arabic_text, rng), font, rng, random_style(rng, rtl=True, hand=hand), paper
+        )
+        return _sample(line.pixels, ARABIC, hand, "synthetic-arabic")
+    if kind == "latin":
+        font = material.latin_fonts[rng.integers(len(material.latin_fonts))]
+        hand = hand or font.name.startswith(WRITTEN_FONTS)
+        line = render_line(
+            latin_text(material.latin_text, rng), font, rng, random_style(rng, rtl=False, hand=hand), paper
+        )
+        return _sample(line.pixels, LATIN, hand, "synthetic-latin")
+    if kind == "other":
+        name, font = material.other_fonts[rng.integers(len(material.other_fonts))]
+        style = random_style(rng, rtl=name == "Hebrew", hand=hand)
+        line = render_line(_other_text(name, rng), font, rng, style, paper)
+        return _sample(line.pixels, OTHER, hand, "synthetic-other")
+    if kind == "redrawn":
+        source = material.ink_sources[rng.integers(len(material.ink_sources))]
+        mask = ink_mask(source.faded)
+        if mask.mean() > 90 or mask.mean() < 2:
+            raise ValueError("no clean ink on this line")
+        if source.hand == HAND and rng.random() < 0.6:
+            mask = repen(mask, float(rng.uniform(1.8, 7)), rng)
+        mask = warp(mask, rng, float(rng.uniform(0, 0.6)), float(rng.normal(0, 0.12)))
+        pixels = degrade(ink_on_paper(mask, rng, paper), rng, float(rng.random()))
+        return _sample(
+            pixels,
+            LATIN if has_letters(source.text) else NONE,
+            None if source.hand == UNKNOWN else source.hand == HAND,
+            "redrawn",
+        )
+    return _sample(_nothing_to_read(material, rng, paper), NONE, None, "none")
+
+
+def ink_mask(pixels: GreyImage) -> Mask:
+    """The ink of a real line as a mask (Otsu's threshold on the evened line)."""
+    evened = np.rint(to_ink(pixels) * 255).astype(np.uint8)
+    _, binary = cv2.threshold(evened, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    return np.asarray(cv2.morphologyEx(binary, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8)), dtype=np.uint8)
+
+
+def arabic_text(lines: Sequence[str], rng: np.random.Generator) -> str:
+    """Some words of a real line, perhaps with vowel signs, kashida, digits or punctuation."""
+    words = lines[int(rng.integers(len(lines)))].split()
+    count = int(rng.integers(1, 11))
+    start = int(rng.integers(0, max(1, len(words) - count + 1)))
+    chosen = words[start : start + count]
+    if rng.random() < 0.15:
+        chosen = [_vocalise(w, rng) for w in chosen]
+    if rng.random() < 0.2:
+        chosen = [
+            re.sub(
+                r"(?<=[بتثسشصضعغفقكلمنهي])(?=[بتثسشصضعغفقكلمنهيةا])",
+                "ـ" * int(rng.integers(1, 4)),
+                w,
+                count=1,
+            )
+            for w in chosen
+        ]
+    if rng.random() < 0.15:
+        digits = "٠١٢٣٤٥٦٧٨٩" if rng.random() < 0.7 else "0123456789"
+        chosen.append("".join(digits[i] for i in rng.integers(0, 10, int(rng.integers(1, 5)))))
+    if rng.random() < 0.2:
+        chosen[-1] += "،؛.:؟!"[rng.integers(6)]
+    return " ".join(chosen)
+
+
+def latin_text(lines: Sequence[str], rng: np.random.Generator) -> str:
+    """Some words of a real line, now and then in capitals."""
+    words = lines[int(rng.integers(len(lines)))].split()
+    count = int(rng.integers(1, 11))
+    start = int(rng.integers(0, max(1, len(words) - count + 1)))
+    text = " ".join(words[start : start + count])
+    return text.upper() if rng.random() < 0.12 else text
+
+
+def _vocalise(word: str, rng: np.random.Generator) -> str:
+    signs = "\u064e\u064f\u0650\u0652\u0651\u064b"
+    return "".join(
+        c + (signs[rng.integers(6)] if unicodedata.category(c) == "Lo" and rng.random() < 0.6 else "")
+        for c in word
+    )
+
+
+def _other_text(name: str, rng: np.random.Generator) -> str:
+    low, high = OTHER_BLOCKS[name]
+    letters = [chr(c) for c in range(low, high + 1) if unicodedata.category(chr(c)).startswith("L")]
+    lengths = rng.integers(2, 8, int(rng.integers(1, 8)))
+    return " ".join("".join(letters[i] for i in rng.integers(0, len(letters), n)) for n in lengths)
+
+
+def _nothing_to_read(material: Material, rng: np.random.Generator, paper: GreyImage | None) -> GreyImage:
+    """Digits and punctuation alone, rules, blots, flourishes, empty paper."""
+    choice = rng.random()
+    if choice < 0.5:
+        rtl = bool(rng.random() < 0.4)
+        font = material.arabic_fonts if rtl else material.latin_fonts
+        signs = "٠١٢٣٤٥٦٧٨٩" if rtl else "0123456789"
+        text = "".join(signs[i] for i in rng.integers(0, 10, int(rng.integers(1, 7))))
+        frame = (
+            "{}",
+            "({})",
+            "- {} -",
+            "[{}]",
+            "{}.",
+            "{} / {}",
+            "{}-{}",
+            "* * *",
+            "— — —",
+            "....",
+            "{}, {}",
+        )
+        text = frame[rng.integers(len(frame))].format(text, text[::-1])
+        style = random_style(rng, rtl=rtl, hand=bool(rng.random() < 0.6))
+        return render_line(text, font[rng.integers(len(font))], rng, style, paper).pixels
+    rows, columns = 80, int(rng.integers(120, 700))
+    mask = np.zeros((rows, columns), np.uint8)
+    if choice < 0.7:  # blots and stray strokes
+        for _ in range(int(rng.integers(1, 6))):
+            x, y = int(rng.integers(columns)), int(rng.integers(rows))
+            axes = (int(rng.integers(1, 30)), int(rng.integers(1, 14)))
+            cv2.ellipse(mask, (x, y), axes, float(rng.uniform(0, 180)), 0, 360, 255, -1)
+        mask = warp(mask, rng, 1.0, 0.0)
+    elif choice < 0.82:  # a long stroke, straight or curled
+        points = np.cumsum(rng.normal((12, 0), (6, 7), (int(columns // 14), 2)), axis=0) + (10, rows / 2)
+        cv2.polylines(mask, [points.astype(np.int32)], False, 255, int(rng.integers(1, 6)), cv2.LINE_AA)
+    image = ink_on_paper(mask, rng, paper)
+    if rng.random() < 0.5:
+        image = rule(image, rng)
+    return degrade(image, rng, float(rng.random()))
+
+
+def _sample(pixels: GreyImage, script: int, hand: bool | None, source: str) -> Sample:
+    written = UNKNOWN if hand is None else HAND if hand else PRINT
+    return Sample(scale_to_height(pixels, STORED_HEIGHT), script, written, source)

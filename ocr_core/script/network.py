@@ -1,0 +1,45 @@
+"""The network that tells scripts apart: five small convolutions over one window of a line."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ocr_core.records import Script
+
+SCRIPTS = (Script.LATIN, Script.ARABIC, Script.OTHER, Script.NONE)
+"""The order of the script outputs."""
+
+
+class ScriptNet(nn.Module):
+    """Windows ``[n, 1, 40, 120]``, ink 1, ground 0 → logits of `SCRIPTS` ``[n, 4]`` and of a hand ``[n]``.
+
+    Averages over the window tell what is common in it, maxima what occurs at all (a dot, a loop).
+    `temperature` divides the script logits when probabilities are wanted (Guo et al., *On Calibration of
+    Modern Neural Networks*, 2017); it is fitted on lines kept out of training and travels with the weights.
+    """
+
+    def __init__(self, channels: tuple[int, ...] = (16, 32, 48, 64, 64), dropout: float = 0.2) -> None:
+        super().__init__()
+        strides = (2, 2, 2, 1, 1)
+        layers: list[nn.Module] = []
+        before = 1
+        for index, (width, stride) in enumerate(zip(channels, strides, strict=True)):
+            kernel = 5 if index == 0 else 3
+            layers += [
+                nn.Conv2d(before, width, kernel, stride, kernel // 2, bias=False),
+                nn.BatchNorm2d(width),
+                nn.ReLU(inplace=True),
+            ]
+            before = width
+        self.features = nn.Sequential(*layers)  # [n, 1, 40, 120] → [n, 64, 5, 15]
+        self.drop = nn.Dropout(dropout)
+        self.head = nn.Linear(2 * before, len(SCRIPTS) + 1)
+        self.register_buffer("temperature", torch.ones(()))
+        self.temperature: Tensor
+
+    def forward(self, windows: Tensor) -> tuple[Tensor, Tensor]:
+        seen = self.features(windows)
+        pooled = torch.cat([seen.mean(dim=(2, 3)), seen.amax(dim=(2, 3))], dim=1)  # [n, 128]
+        out = self.head(self.drop(pooled))
+        return out[:, :-1], out[:, -1]

@@ -1,0 +1,1 @@
+"""Finding things in a library: full-text search and SQL."""

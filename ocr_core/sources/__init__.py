@@ -1,0 +1,23 @@
+"""Where pages come from: folders, images, multi-page TIFF, PDF.
+
+    discover(sources) → files → identify_all(files) → documents → read_pages(pages) → page images
+
+Everything that can be wrong with a file is a `Failure` among the results; nothing is dropped without a word.
+"""
+
+from ocr_core.sources.discover import Discovery, discover, natural_key
+from ocr_core.sources.identify import Limits, identify, identify_all
+from ocr_core.sources.read import read_pages
+from ocr_core.sources.settings import ExistingText, ReadSettings
+
+__all__ = [
+    "Discovery",
+    "ExistingText",
+    "Limits",
+    "ReadSettings",
+    "discover",
+    "identify",
+    "identify_all",
+    "natural_key",
+    "read_pages",
+]

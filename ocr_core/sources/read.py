@@ -1,0 +1,65 @@
+"""From page references to pixels, one page at a time; a page that fails is a Failure beside its siblings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ocr_core.errors import PageError
+from ocr_core.records import Failure, PageImage, PageRef, Stage
+from ocr_core.sources import images, pdf, sniff
+from ocr_core.sources.settings import ReadSettings
+
+DEFAULTS = ReadSettings()
+
+
+def read_pages(
+    pages: Sequence[PageRef], *, settings: ReadSettings = DEFAULTS
+) -> Iterator[PageImage | Failure]:
+    """Decodes pages of ONE document, in the order given; yields exactly one result for each.
+
+    A generator: only the page in hand is in memory.
+
+    Raises:
+        ValueError: the pages belong to several documents.
+        MissingDependency: a PDF is to be read and poppler is not installed.
+    """
+    if len({page.doc_id for page in pages}) > 1:
+        raise ValueError("read_pages reads pages of one document at a time")
+    if not pages:
+        return
+    read = pdf.read if pages[0].media_type == sniff.PDF else _read_images
+    for page, result in zip(pages, read(pages, settings), strict=True):
+        yield _failure(page, result) if isinstance(result, PageError) else result
+
+
+def _read_images(pages: Sequence[PageRef], settings: ReadSettings) -> Iterator[PageImage | PageError]:
+    path, media_type = pages[0].source.path, pages[0].media_type
+    frames: tuple[int, ...] | None = None
+    for page in pages:
+        try:
+            frames = images.frames(path, media_type) if frames is None else frames
+            if page.number > len(frames):
+                raise PageError("no-pages", f"The file has no page {page.number} any more.",
+                                remedy="It has changed since it was counted: run again.")  # fmt: skip
+            raster = images.decode(
+                path, media_type, frame=frames[page.number - 1], max_pixels=settings.max_pixels
+            )
+            yield PageImage(page, raster.pixels, raster.dpi, "image")
+        except PageError as error:
+            yield error
+        except MemoryError:
+            yield PageError("too-large", "There is not enough memory to decode the page.",
+                            remedy="Scale it down, or run with fewer workers.")  # fmt: skip
+        except PermissionError:
+            yield PageError("permission", "This user may not read the file.",
+                            remedy="Give read permission (`chmod u+rX`), or run as its owner.")  # fmt: skip
+        except OSError as error:
+            yield PageError("unreadable", f"The file cannot be read: {error.strerror or error}.",
+                            remedy="Check that it is there and the disk is sound, then run again.")  # fmt: skip
+
+
+def _failure(page: PageRef, error: PageError) -> Failure:
+    return Failure(
+        page.source.source_path, Stage.READ, error.kind, error.message, error.remedy,
+        page.page_id, page.doc_id, page.number,
+    )  # fmt: skip

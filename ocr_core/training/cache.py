@@ -1,0 +1,208 @@
+"""The line cache: every line of the corpora cut once, before augmentation.
+
+A line is kept as a strip whose nominal region (what inference would cut) is `NOMINAL` pixels high, with more around it and the
+outline as a mask of its own, so that augmentation can move the borders and lift the mask as other segmenters would.
+
+Files: ``pixels.npy`` and ``masks.npy`` (flat uint8, strips row by row) and ``lines.parquet``, one row a line.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from ocr_core.errors import UsageError
+from ocr_core.layout.crops import page_extents, rectify_line
+from ocr_core.training.config import CorpusSettings, TrainSettings
+from ocr_core.training.ground_truth import read_line_folder, read_pages, read_parquet
+from ocr_core.training.text import is_markup, normalise_text
+
+Grey = NDArray[np.uint8]
+logger = logging.getLogger(__name__)
+
+NOMINAL = 64
+"""Height in pixels of the nominal region of a cached strip."""
+PAD = (0.25, 0.25)
+"""What is kept around it above and below, and left and right, as shares of its height (page corpora only)."""
+FORMAT = 1
+_PIXELS_PER_CHARACTER = (6.0, 110.0)
+"""Lines with fewer or more nominal pixels for each character are mis-paired or mis-cut."""
+_MOST_PIXELS = 2600
+"""Width of the longest line kept, in nominal pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class CachedLine:
+    """A strip and what is known of it.
+
+    Attributes:
+        pixels: grey uint8 [height, width].
+        mask: uint8 [height, width], 255 inside the outline; None where the corpus has none.
+        top, left: where the nominal region starts; it is `NOMINAL` high and ends `left` before the right edge.
+    """
+
+    pixels: Grey
+    mask: Grey | None
+    top: int
+    left: int
+    text: str
+    corpus: str
+    page: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    pixels: Grey
+    mask: Grey | None
+    top: int
+    left: int
+    text: str
+    page: str
+
+
+class LineCache:
+    """Read access to a line cache by row number."""
+
+    def __init__(self, folder: Path) -> None:
+        self.table = pq.read_table(folder / "lines.parquet").to_pydict()
+        self._pixels = np.load(folder / "pixels.npy", mmap_mode="r")
+        self._masks = np.load(folder / "masks.npy", mmap_mode="r")
+
+    def __len__(self) -> int:
+        return len(self.table["text"])
+
+    def __getitem__(self, row: int) -> CachedLine:
+        t = self.table
+        shape = (t["height"][row], t["width"][row])
+        size = shape[0] * shape[1]
+        start, mask_start = t["offset"][row], t["mask_offset"][row]
+        pixels = np.asarray(self._pixels[start : start + size]).reshape(shape)
+        mask = np.asarray(self._masks[mask_start : mask_start + size]).reshape(shape) if mask_start >= 0 else None
+        return CachedLine(
+            pixels, mask, t["top"][row], t["left"][row], t["text"][row], t["corpus"][row], t["page"][row]
+        )
+
+    def width(self, row: int) -> int:
+        """Nominal width of a line in pixels."""
+        return int(self.table["width"][row]) - 2 * int(self.table["left"][row])
+
+    def rows(self, split: str, corpus: str | None = None) -> list[int]:
+        """Rows of a split (`train` or `dev`), of one corpus or all."""
+        return [
+            i
+            for i, (s, c) in enumerate(zip(self.table["split"], self.table["corpus"], strict=True))
+            if s == split and (corpus is None or c == corpus)
+        ]
+
+
+def document_of(page: str, corpus: CorpusSettings) -> str:
+    """The document a page belongs to, by the corpus's regular expression; the page itself where it does not match."""
+    found = re.search(corpus.document, page)
+    if found is None:
+        return page
+    return found.group(1) if found.re.groups else found.group(0)
+
+
+def split_of(document: str, corpus: CorpusSettings) -> str:
+    """`train`, `dev` or `none`. The hash of the name decides, so that a corpus that grows keeps its split."""
+    if document in corpus.exclude:
+        return "none"
+    if document in corpus.dev:
+        return "dev"
+    number = int.from_bytes(hashlib.sha256(document.encode()).digest()[:8], "big") / 2**64
+    return "dev" if number < corpus.dev_fraction else "train"
+
+
+def prepare(settings: TrainSettings) -> Path:
+    """Make the line cache of a configuration, or find it made. Returns its folder."""
+    wanted = {"format": FORMAT, "corpora": [c.model_dump_json(exclude={"share"}) for c in settings.corpora]}
+    name = hashlib.sha256(json.dumps(wanted).encode()).hexdigest()[:12]
+    folder = settings.run.folder.parent / f"lines-{name}"
+    if (folder / "lines.parquet").exists():
+        return folder
+    folder.mkdir(parents=True, exist_ok=True)
+    columns: dict[str, list[object]] = {
+        k: [] for k in ("corpus", "page", "document", "split", "text", "offset", "mask_offset", "height", "width", "top", "left")
+    }
+    with open(folder / "pixels.raw", "wb") as pixels, open(folder / "masks.raw", "wb") as masks:
+        for corpus in settings.corpora:
+            dropped: dict[str, int] = {}
+            for cut in _cuts(corpus, settings.data / corpus.path):
+                document = document_of(cut.page, corpus)
+                split = split_of(document, corpus)
+                reason = "excluded" if split == "none" else _defect(cut)
+                if reason:
+                    dropped[reason] = dropped.get(reason, 0) + 1
+                    continue
+                row = (corpus.name, cut.page, document, split, normalise_text(cut.text), pixels.tell())
+                shape = (*cut.pixels.shape, cut.top, cut.left)
+                mask_offset = masks.tell() if cut.mask is not None else -1
+                for column, value in zip(columns, (*row, mask_offset, *shape), strict=True):
+                    columns[column].append(value)
+                pixels.write(np.ascontiguousarray(cut.pixels).tobytes())
+                if cut.mask is not None:
+                    masks.write(np.ascontiguousarray(cut.mask).tobytes())
+            kept = sum(c == corpus.name for c in columns["corpus"])
+            logger.info("corpus %s: %d lines kept, dropped %s", corpus.name, kept, dropped or "none")
+    for stem in ("pixels", "masks"):
+        np.save(folder / f"{stem}.npy", np.fromfile(folder / f"{stem}.raw", np.uint8))
+        (folder / f"{stem}.raw").unlink()
+    pq.write_table(pa.table(columns), folder / "lines.part")
+    os.replace(folder / "lines.part", folder / "lines.parquet")
+    return folder
+
+
+def _cuts(corpus: CorpusSettings, path: Path) -> Iterator[_Cut]:
+    if corpus.format == "pages":
+        return _page_cuts(path)
+    lines = read_parquet(path) if corpus.format == "parquet" else read_line_folder(path)
+    return (_Cut(_scaled(c.pixels, NOMINAL / c.pixels.shape[0]), None, 0, 0, c.text, c.page) for c in lines)
+
+
+def _page_cuts(folder: Path) -> Iterable[_Cut]:
+    for page in read_pages(folder):
+        image = cv2.imread(str(page.image), cv2.IMREAD_GRAYSCALE)
+        if image is None:
+            raise UsageError(f"{page.image} is not an image", remedy="Repair the file or take it out of the corpus.")
+        grey = np.asarray(image, dtype=np.uint8)
+        usual = page_extents([(line.baseline, line.polygon) for line in page.lines])
+        for line in page.lines:
+            strip = rectify_line(grey, line.baseline, line.polygon, usual=usual, pad=PAD)
+            scale = (1 + 2 * PAD[0]) * NOMINAL / strip.image.shape[0]
+            mask = None if strip.mask is None else _scaled(strip.mask, scale)
+            yield _Cut(
+                _scaled(strip.image, scale), mask, round(PAD[0] * NOMINAL), round(PAD[1] * NOMINAL), line.text, page.name
+            )
+
+
+def _scaled(image: Grey, scale: float) -> Grey:
+    size = (max(4, round(image.shape[1] * scale)), max(4, round(image.shape[0] * scale)))
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, size, interpolation=how), dtype=np.uint8)
+
+
+def _defect(cut: _Cut) -> str:
+    """Why a line cannot be learnt from, or an empty string."""
+    text = normalise_text(cut.text)
+    width = cut.pixels.shape[1] - 2 * cut.left
+    if not text:
+        return "empty"
+    if is_markup(text):
+        return "markup"
+    if width > _MOST_PIXELS:
+        return "too long"
+    if not _PIXELS_PER_CHARACTER[0] <= width / len(text) <= _PIXELS_PER_CHARACTER[1]:
+        return "text does not fit the picture"
+    return ""

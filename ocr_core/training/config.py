@@ -1,0 +1,141 @@
+"""Settings of a training run: one TOML file, every key known and bounded."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ocr_core.errors import UsageError
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CorpusSettings(_Settings):
+    """One corpus of transcribed lines.
+
+    Attributes:
+        name: short name, also in the metrics.
+        format: `pages` (PAGE or ALTO beside images), `parquet` or `lines` (pictures with .gt.txt).
+        path: folder or file, relative to `data`.
+        document: regular expression; its first group (or the whole match) in a page's name is the document the page
+            belongs to. Whole documents are held out, never single lines.
+        share: of the samples of an epoch, relative to the other corpora.
+        dev_fraction: of the documents held out, chosen by a hash of their name.
+        dev: documents held out by name.
+        exclude: documents used for nothing.
+        licence, source: for the model card.
+    """
+
+    name: str
+    format: Literal["pages", "parquet", "lines"] = "pages"
+    path: Path
+    document: str = ".+"
+    share: float = Field(1.0, ge=0)
+    dev_fraction: Share = 0.1
+    dev: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    licence: str = ""
+    source: str = ""
+
+
+class NetworkSettings(_Settings):
+    """Shape of the compact network (see `recognizers.crnn`)."""
+
+    height: int = Field(48, ge=32, le=128, multiple_of=16)
+    channels: tuple[int, int, int, int] = (32, 64, 128, 192)
+    hidden: int = Field(192, ge=8, le=1024)
+    layers: int = Field(2, ge=1, le=4)
+    dropout: Share = 0.2
+
+
+class AugmentSettings(_Settings):
+    """Strength of the distortions; all 0 shows every line as it is."""
+
+    geometry: float = Field(1.0, ge=0, le=3)
+    ink: float = Field(1.0, ge=0, le=3)
+    probability: Share = 0.9
+
+
+class ScheduleSettings(_Settings):
+    """Length and learning rate.
+
+    Attributes:
+        steps: optimiser steps of the whole run; the learning rate follows one cycle over them.
+        minutes: if set, the cycle follows the time spent training instead, for a run that must end in time.
+        lines, pixels: most lines and most padded columns of a batch: long lines come in small batches.
+        short_epochs, short_columns: at first only lines of up to so many columns: CTC finds the alignment of short lines
+            much sooner, and they are cheap.
+    """
+
+    steps: int = Field(10_000, ge=1)
+    minutes: float | None = Field(None, gt=0)
+    lines: int = Field(32, ge=1)
+    pixels: int = Field(20_000, ge=64)
+    samples_per_epoch: int = Field(6_000, ge=1)
+    short_epochs: int = Field(0, ge=0)
+    short_columns: int = Field(320, ge=16)
+    peak: float = Field(2e-3, gt=0, le=0.1)
+    warmup: Share = 0.08
+    weight_decay: float = Field(0.01, ge=0)
+    clip: float = Field(5.0, gt=0)
+    ema: float = Field(0.999, ge=0, lt=1)
+    auxiliary: float = Field(0.3, ge=0, le=1)
+
+
+class RunSettings(_Settings):
+    """Where a run lives and how it uses the machine.
+
+    Attributes:
+        workers: threads that each take a part of every batch, on the CPU. On a machine that others use too this wastes less than
+            threads inside each operation, which wait for one another thousands of times a step.
+    """
+
+    folder: Path
+    device: str = "cpu"
+    precision: Literal["bf16", "fp32"] = "bf16"
+    workers: int = Field(2, ge=1)
+    seed: int = 1
+    checkpoint_minutes: float = Field(4.0, gt=0)
+    evaluate_minutes: float = Field(15.0, gt=0)
+    evaluate_lines: int = Field(600, ge=1)
+
+
+class TrainSettings(_Settings):
+    """Everything `train_crnn` needs. `data` is the folder that corpora's paths start from."""
+
+    name: str = "crnn-latin"
+    version: str = "1"
+    data: Path
+    corpora: tuple[CorpusSettings, ...] = Field(min_length=1)
+    network: NetworkSettings = NetworkSettings()
+    augment: AugmentSettings = AugmentSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
+    run: RunSettings
+
+
+def load_config(path: Path, **changes: Path | None) -> TrainSettings:
+    """Read a TOML file of `TrainSettings`.
+
+    Args:
+        path: the file.
+        changes: `data` and `folder`, to replace those of the file.
+
+    Raises:
+        UsageError: the file is missing, not TOML, or has unknown keys or values out of bounds.
+    """
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+        if changes.get("data"):
+            values["data"] = changes["data"]
+        if changes.get("folder"):
+            values.setdefault("run", {})["folder"] = changes["folder"]
+        return TrainSettings.model_validate(values)
+    except (OSError, tomllib.TOMLDecodeError, ValidationError) as error:
+        raise UsageError(f"{path}: {error}", remedy="Correct the training configuration.") from error

@@ -1,0 +1,1 @@
+"""Prefect tasks: retries, batching and placement around `ocr_core`. No algorithms."""

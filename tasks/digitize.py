@@ -1,0 +1,101 @@
+"""The tasks of the digitize flow. Each is handed a run's id and at most a batch number; see `tasks.run`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from ocr_core.pipeline.account import Account
+from ocr_core.pipeline.engines import engines_for, fingerprints_for, load_reader
+from ocr_core.pipeline.plan import make_plan, survey
+from ocr_core.records import Failure
+from tasks.run import get_run
+
+# Inputs are not hashed and results not stored: they are ids, and the work itself is in the library.
+_PLAIN: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False}
+
+
+@task(name="discover", **_PLAIN)
+def discover(run_id: str) -> int:
+    """Find and open every source file; the number of documents."""
+    run = get_run(run_id)
+    run.progress.stage("looking at the sources")
+    run.survey = survey(run.settings)
+    return len(run.survey.documents)
+
+
+@task(name="plan", retries=2, retry_delay_seconds=2, **_PLAIN)
+def plan_run(run_id: str) -> int:
+    """Choose the pages that the library lacks, and publish what is already known; the number of pages to do."""
+    run = get_run(run_id)
+    assert run.survey is not None
+    fingerprints = fingerprints_for(run.settings, engines_for(run.settings))
+    run.plan = make_plan(run.survey, run.settings, run.library, fingerprints.all())
+    run.account = Account(run.id, run.plan.discovered, Counter(run.plan.already), started=run.account.started)
+    run.account.add(list(run.plan.failures))
+    run.library.publish(
+        run.id,
+        run.settings.collection,
+        documents=run.plan.to_record,
+        failures=run.plan.failures,
+        run=run.record("running"),
+    )
+    return run.plan.pages_to_do
+
+
+@task(name="load models", **_PLAIN)
+def load_models(run_id: str) -> None:
+    run = get_run(run_id)
+    assert run.plan is not None
+    run.progress.stage("loading the models")
+    run.reader = load_reader(run.settings)
+    run.progress.start(run.account, run.plan.pages_to_do)
+
+
+@task(name="prepare", **_PLAIN)
+def prepare_batch(run_id: str, number: int) -> int:
+    """Wait for the processes that read, clean and cut this batch; the number of its pages."""
+    run = get_run(run_id)
+    batch = run.batches[number]
+    for unit, future in zip(batch.units, batch.futures, strict=True):
+        batch.prepared += run.pool.collect(unit, future)
+    batch.futures.clear()
+    return len(batch.prepared)
+
+
+@task(name="read", **_PLAIN)
+def read_batch(run_id: str, number: int) -> None:
+    run = get_run(run_id)
+    assert run.reader is not None
+    batch = run.batches[number]
+    batch.results = run.reader.read(batch.prepared)
+    batch.prepared = []
+
+
+@task(name="publish", retries=3, retry_delay_seconds=[1, 5, 20], **_PLAIN)
+def publish_batch(run_id: str, number: int) -> None:
+    """Put the batch into the library, all of it or nothing; only then it counts."""
+    run = get_run(run_id)
+    results = run.batches[number].results
+    run.library.publish(
+        run.id,
+        run.settings.collection,
+        results=[result for result in results if not isinstance(result, Failure)],
+        failures=[result for result in results if isinstance(result, Failure)],
+    )
+    del run.batches[number]
+    run.account.add(results)
+    run.progress.update(run.account, results)
+
+
+@task(name="finish", retries=3, retry_delay_seconds=[1, 5, 20], **_PLAIN)
+def finish(run_id: str) -> None:
+    """Record the sums of the run and tidy the library."""
+    run = get_run(run_id)
+    run.library.publish(run.id, run.settings.collection, run=run.record("completed"))
+    if run.settings.compact:
+        run.progress.stage("compacting the library")
+        run.library.compact()

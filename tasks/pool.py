@@ -1,0 +1,107 @@
+"""Where pages are prepared: a pool of watched processes.
+
+A page that hangs or kills its process fails alone and its neighbours go on; pebble kills and replaces the process.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, TimeoutError
+from types import TracebackType
+from typing import Self
+
+from pebble import ProcessExpired, ProcessPool
+
+from ocr_core.errors import PageError
+from ocr_core.pipeline.prepare import PreparedPage, failure, prepare_pages
+from ocr_core.records import Failure, PageRef, Stage
+from ocr_core.sources import ReadSettings
+
+log = logging.getLogger(__name__)
+
+# A worker is replaced after so many units, so that memory which some library leaks does not add up.
+UNITS_PER_WORKER = 250
+
+Prepared = list[PreparedPage | Failure]
+
+
+class PagePool:
+    """Prepares units of pages in `workers` processes, each page within `page_timeout_s` seconds.
+
+    Args:
+        workers: number of processes; 0 for one a core.
+        prepare: what a process does with a unit; a function that can be imported by its name.
+    """
+
+    def __init__(
+        self,
+        workers: int,
+        settings: ReadSettings,
+        page_timeout_s: float,
+        prepare: Callable[[Sequence[PageRef], ReadSettings], Prepared] = prepare_pages,
+    ) -> None:
+        self.workers = workers or default_workers()
+        self._settings = settings
+        self._page_timeout_s = page_timeout_s
+        self._prepare = prepare
+        # Not fork: this process has threads (Prefect, torch). The fork server loads the imaging libraries once.
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["ocr_core.pipeline.prepare"])
+        self._pool = ProcessPool(
+            max_workers=self.workers, max_tasks=UNITS_PER_WORKER, initializer=_start_worker, context=context
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._pool.stop()
+        self._pool.join(timeout=10)
+
+    def submit(self, unit: Sequence[PageRef]) -> Future[Prepared]:
+        timeout = self._page_timeout_s * len(unit)
+        future: Future[Prepared] = self._pool.schedule(self._prepare, args=(tuple(unit), self._settings), timeout=timeout)
+        return future
+
+    def collect(self, unit: Sequence[PageRef], future: Future[Prepared]) -> Prepared:
+        """The pages of `unit` once they are ready. When the unit broke its process, its pages are tried one by one."""
+        try:
+            return future.result()
+        except TimeoutError:
+            error = PageError(
+                "timeout",
+                f"The page took longer than {self._page_timeout_s:g} s to prepare.",
+                remedy="Look at the file; a larger --page-timeout gives it more time.",
+            )
+        except ProcessExpired as expired:
+            error = PageError(
+                "crashed",
+                f"The process that prepared the page ended with code {expired.exitcode}.",
+                remedy="The file may be damaged or need more memory than there is: check it, or run with fewer --workers.",
+            )
+        if len(unit) > 1:
+            log.warning("%s: %s; trying its pages singly", unit[0].page_id, error.message)
+            return [page for ref in unit for page in self.collect([ref], self.submit([ref]))]
+        return [failure(unit[0], Stage.PREPARE, error)]
+
+
+def default_workers() -> int:
+    """One process for each core this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _start_worker() -> None:
+    """Leave Ctrl-C to the parent, die with it, and keep each worker to one core."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "linux":
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+    import cv2
+
+    cv2.setNumThreads(1)

@@ -1,0 +1,29 @@
+"""Faults for the tests to inject: stand-ins for the work of a process that hang, crash or leak.
+
+A page's file name says what happens to it. Here, and not in a test, because worker processes import it by name.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Sequence
+
+from ocr_core.pipeline.prepare import PreparedPage
+from ocr_core.records import Failure, PageRef
+from ocr_core.sources import ReadSettings
+
+
+def prepare(pages: Sequence[PageRef], settings: ReadSettings) -> list[PreparedPage | Failure]:
+    prepared: list[PreparedPage | Failure] = []
+    for page in pages:
+        match page.source.source_path:
+            case "hang":
+                time.sleep(3600)
+            case "crash":
+                os.kill(os.getpid(), signal.SIGSEGV)
+            case "crash-page-2" if page.number == 2:
+                os.kill(os.getpid(), signal.SIGKILL)
+        prepared.append(PreparedPage(page, 100, 100, 300.0, "image"))
+    return prepared

@@ -1,0 +1,100 @@
+"""The arithmetic of pages, on lines made by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from ocr_core.records import Script
+from ocr_core.script.pages import LineScript, decide_page
+
+
+def line(arabic: float, latin: float | None = None) -> LineScript:
+    latin = 1 - arabic if latin is None else latin
+    script = Script.ARABIC if arabic > latin else Script.LATIN
+    return LineScript(script, max(arabic, latin), "hand", latin=latin, arabic=arabic, none=0.0)
+
+
+NOTHING = LineScript(Script.NONE, 0.9, none=0.9, latin=0.1)
+OTHER = LineScript(Script.OTHER, 0.95, "print", other=0.95, none=0.05)
+
+
+def scripts(page_lines):
+    return [found.script for found in page_lines]
+
+
+def test_page_without_lines_has_no_script():
+    assert decide_page([]) == decide_page([], [])
+    assert decide_page([]).script is Script.NONE
+    assert decide_page([]).lines == ()
+
+
+def test_page_of_digits_stays_without_script():
+    page = decide_page([NOTHING, NOTHING])
+    assert page.script is Script.NONE
+    assert scripts(page.lines) == [Script.NONE, Script.NONE]
+
+
+@pytest.mark.parametrize(("arabic", "expected"), [(0.97, Script.ARABIC), (0.03, Script.LATIN)])
+def test_page_of_one_script(arabic, expected):
+    page = decide_page([line(arabic)] * 5)
+    assert page.script is expected
+    assert page.confidence > 0.97
+    assert scripts(page.lines) == [expected] * 5
+
+
+def test_single_line_decides_its_page():
+    assert decide_page([line(0.9)]).script is Script.ARABIC
+    assert decide_page([line(0.9)]).confidence == pytest.approx(0.9)
+
+
+def test_uncertain_line_follows_the_page():
+    page = decide_page([line(0.98)] * 6 + [line(0.3)])
+    assert page.script is Script.ARABIC
+    assert page.lines[-1].script is Script.ARABIC
+    assert page.lines[-1].confidence < page.lines[0].confidence
+
+
+def test_worked_answer_of_the_pull():
+    # The others say 0.9 Arabic, the line itself 0.2: odds 9 * 0.25 = 2.25, so 2.25 / 3.25.
+    page = decide_page([line(0.9), line(0.9), line(0.2)])
+    assert page.lines[2].confidence == pytest.approx(2.25 / 3.25)
+
+
+def test_signature_in_another_script_stays():
+    page = decide_page([line(0.01)] * 10 + [line(0.9995)])
+    assert page.script is Script.MIXED
+    assert scripts(page.lines) == [Script.LATIN] * 10 + [Script.ARABIC]
+
+
+def test_line_without_letters_follows_the_nearest_line():
+    lines = [line(0.001)] * 4 + [NOTHING] + [line(0.999)] * 4 + [NOTHING]
+    page = decide_page(lines)
+    assert page.script is Script.MIXED
+    assert page.lines[4].script is Script.LATIN  # as near to both: the one above
+    assert page.lines[9].script is Script.ARABIC
+
+
+def test_first_line_without_letters_follows_the_one_below():
+    assert decide_page([NOTHING, line(0.99)]).lines[0].script is Script.ARABIC
+
+
+def test_page_of_another_script():
+    page = decide_page([OTHER, OTHER, NOTHING])
+    assert page.script is Script.OTHER
+    assert scripts(page.lines) == [Script.OTHER] * 3
+
+
+def test_long_lines_say_more_than_short_ones():
+    lines = [line(0.9), line(0.1), line(0.5, 0.5)]
+    assert decide_page(lines, [10, 1, 1]).lines[2].script is Script.ARABIC
+    assert decide_page(lines, [1, 10, 1]).lines[2].script is Script.LATIN
+
+
+def test_lines_without_weight_do_no_harm():
+    assert decide_page([line(0.9), line(0.9)], [0, 0]).script is Script.ARABIC
+
+
+@pytest.mark.parametrize("weights", [[1.0], [1.0, -1.0], [1.0, float("nan")]])
+def test_wrong_weights_are_refused(weights):
+    with pytest.raises(ValueError, match="weights"):
+        decide_page([line(0.9), line(0.9)], weights)
