@@ -69,7 +69,9 @@ def tesseract(pages: Sequence[Path], workers: int) -> float:
 
     def read(page: Path) -> None:
         environment = {**os.environ, "OMP_THREAD_LIMIT": "1"}
-        subprocess.run(["tesseract", str(page), "-", "-l", "eng"], check=True, capture_output=True, env=environment)
+        subprocess.run(
+            ["tesseract", str(page), "-", "-l", "eng"], check=True, capture_output=True, env=environment
+        )
 
     started = time.perf_counter()
     with ThreadPoolExecutor(workers) as pool:
@@ -80,7 +82,15 @@ def tesseract(pages: Sequence[Path], workers: int) -> float:
 def direct(source: Path, library: Path) -> None:
     """The flow's own steps without Prefect."""
     from ocr_core.config import RunSettings
-    from tasks.digitize import discover, finish, load_models, plan_run, prepare_batch, publish_batch, read_batch
+    from tasks.digitize import (
+        discover,
+        finish,
+        load_models,
+        plan_run,
+        prepare_batch,
+        publish_batch,
+        read_batch,
+    )
     from tasks.run import open_run
 
     with open_run(RunSettings(sources=(source,), library=library)) as run:
@@ -100,12 +110,16 @@ def report(name: str, seconds: float, pages: int, peak: float | None = None) -> 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder", type=Path, help="page images")
     parser.add_argument("--limit", type=int, default=40, help="use the first N pages (default 40)")
     parser.add_argument("--repeat", type=int, default=1, help="link each page in N times under other bytes")
     parser.add_argument("--no-tesseract", action="store_true")
-    parser.add_argument("--prefect", action="store_true", help="also run without Prefect and print the difference")
+    parser.add_argument(
+        "--prefect", action="store_true", help="also run without Prefect and print the difference"
+    )
     parser.add_argument("--direct", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.direct:
@@ -130,21 +144,35 @@ def main() -> None:
         pages = len(chosen) * args.repeat
         print(f"{pages} pages, {cores} cores")
         warraq = str(Path(sys.executable).with_name("warraq"))
-        seconds, peak, out = measure([warraq, "run", str(source), "--library", str(work / "library"), "--json"])
+        seconds, peak, out = measure(
+            [warraq, "run", str(source), "--library", str(work / "library"), "--json"]
+        )
         account = json.loads(out)
         report("warraq run", seconds, pages, peak)
         total = sum(account["seconds"].values())
         for stage, spent in account["seconds"].items():
-            print(f"    {stage:<24}{spent:8.1f} s of work {100 * spent / total:5.1f} %  {spent / pages:6.3f} s a page")
-        print(f"    accounted: {account['discovered']} = {account['done']} + {account['blank']} + {account['failed']} + {account['pending']}")
+            print(
+                f"    {stage:<24}{spent:8.1f} s of work {100 * spent / total:5.1f} %  {spent / pages:6.3f} s a page"
+            )
+        print(
+            f"    accounted: {account['discovered']} = {account['done']} + {account['blank']} + {account['failed']} + {account['pending']}"
+        )
         if args.prefect:
-            me = [sys.executable, str(Path(__file__).resolve()), str(source), "--direct", str(work / "library2")]
+            me = [
+                sys.executable,
+                str(Path(__file__).resolve()),
+                str(source),
+                "--direct",
+                str(work / "library2"),
+            ]
             bare, bare_peak, _ = measure(me)
             report("the same without Prefect", bare, pages, bare_peak)
             print(f"    Prefect costs {100 * (seconds / bare - 1):.1f} %")
         if not args.no_tesseract:
             if not shutil.which("tesseract"):
-                sys.exit("tesseract is not installed: sudo apt-get install tesseract-ocr, or use --no-tesseract")
+                sys.exit(
+                    "tesseract is not installed: sudo apt-get install tesseract-ocr, or use --no-tesseract"
+                )
             peer = tesseract(sorted(source.iterdir()), cores)
             report(f"tesseract, {cores} processes", peer, pages)
             print(f"    warraq reads {peer / seconds:.2f} times as many pages a second")

@@ -23,7 +23,9 @@ dependency or model; 5 the library or a file cannot be read or written; 10 finis
 some pages failed; 15 anything else; 130 interrupted (what was done is published)."""
 
 
-@click.group(epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__, prog_name="warraq")
 @click.option("-v", "--verbose", count=True, help="Say more: -v names the file at work, -vv shows debugging.")
 @click.pass_context
@@ -31,7 +33,9 @@ def cli(context: click.Context, verbose: int) -> None:
     """Turn folders of scanned archives and PDFs into a searchable, audited library of transcripts."""
     context.obj = {"verbose": verbose}
     level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
+    )
     for package in ("ocr_core", "tasks", "flows"):
         logging.getLogger(package).setLevel(level)
 
@@ -68,12 +72,16 @@ def _run_command() -> int:
     except OSError as error:
         if verbose:
             logging.exception("failed")
-        _say(f"Error: {error}\n  Check that the file or folder exists, may be used, and that the disk has room.")
+        _say(
+            f"Error: {error}\n  Check that the file or folder exists, may be used, and that the disk has room."
+        )
         return 5
     except Exception as error:
         if verbose:
             logging.exception("failed")
-        _say(f"Error: {type(error).__name__}: {error}\n  Run `warraq -v …` for the details, and please report this.")
+        _say(
+            f"Error: {type(error).__name__}: {error}\n  Run `warraq -v …` for the details, and please report this."
+        )
         return 15
 
 

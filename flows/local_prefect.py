@@ -6,6 +6,7 @@ Import it before anything of Prefect. What the user has set in the environment s
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -35,9 +36,30 @@ def configure() -> None:
 
 @contextmanager
 def local_run() -> Iterator[None]:
-    """Settings for flows run by the command line itself: nobody watches their heartbeat, and joining its thread
-    would cost each flow a second."""
-    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+    """Prefect for the flows of this process: the server that `PREFECT_API_URL` names, or one of our own for as long
+    as we live."""
+    from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
+    # Nobody watches our heartbeat, and joining its thread would cost each flow a second.
     with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
-        yield
+        if PREFECT_API_URL.value():
+            yield
+            return
+        from prefect.server.api.server import SubprocessASGIServer
+
+        server = SubprocessASGIServer()  # the very one that Prefect's client would start
+        server.start()
+        assert server.server_process is not None
+        guard = _die_with_us(server.server_process.pid)
+        try:
+            yield
+        finally:
+            server.stop()
+            guard.terminate()
+            guard.wait()
+
+
+def _die_with_us(server: int) -> subprocess.Popen[bytes]:
+    """Prefect's server would outlive a `kill -9` of this process for ever: have somebody end it then."""
+    watch = 'while kill -0 "$0" 2>/dev/null; do sleep 1; done; kill "$1" 2>/dev/null'
+    return subprocess.Popen(["/bin/sh", "-c", watch, str(os.getpid()), str(server)], start_new_session=True)

@@ -6,8 +6,15 @@ import sys
 import time
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.progress import TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
 
 from ocr_core.pipeline.account import Account
@@ -52,7 +59,9 @@ class TerminalProgress:
             TextColumn("{task.fields[failed]} failed"),
             console=self._console,
         )
-        self._task = self._bar.add_task("digitising", total=total, rate=0.0, failed=account.counts[Status.FAILED])
+        self._task = self._bar.add_task(
+            "digitising", total=total, rate=0.0, failed=account.counts[Status.FAILED]
+        )
         self._bar.start()
 
     def update(self, account: Account, results: list[PageResult | Failure]) -> None:
@@ -66,7 +75,9 @@ class TerminalProgress:
         elif time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + SECONDS_BETWEEN_LINES
             left = account.discovered - account.processed - sum(account.already.values())
-            self._console.print(f"{account.processed} pages done, {left} left, {rate:.2f} pages/s, {failed} failed")
+            self._console.print(
+                f"{account.processed} pages done, {left} left, {rate:.2f} pages/s, {failed} failed"
+            )
 
     def stop(self) -> None:
         if self._bar:
@@ -77,4 +88,6 @@ class TerminalProgress:
 def _describe(result: PageResult | Failure) -> str:
     if isinstance(result, Failure):
         return f"{result.source_path}#{result.page_number}: failed ({result.kind}): {result.message}"
-    return f"{result.page.source.source_path}#{result.page.number}: {result.status}, {len(result.lines)} lines"
+    return (
+        f"{result.page.source.source_path}#{result.page.number}: {result.status}, {len(result.lines)} lines"
+    )

@@ -18,23 +18,38 @@ def print_plan(found: Survey, plan: Plan, *, as_json: bool) -> None:
     """The dry run: what would be done. As JSON on stdout, or as text."""
     if as_json:
         documents = [
-            {"source_path": d.source.source_path, "media_type": d.media_type, "pages": d.pages, "to_do": list(numbers)}
+            {
+                "source_path": d.source.source_path,
+                "media_type": d.media_type,
+                "pages": d.pages,
+                "to_do": list(numbers),
+            }
             for d, numbers in plan.documents
         ]
         failures = [{"source_path": f.source_path, "kind": f.kind, "remedy": f.remedy} for f in plan.failures]
         already = {status.value: plan.already.get(status, 0) for status in Status}
         data = {"discovered": plan.discovered, "pages_to_do": plan.pages_to_do, "already": already}
-        data |= {"documents": documents, "failures": failures, "left_out": [list(entry) for entry in found.left_out]}
+        data |= {
+            "documents": documents,
+            "failures": failures,
+            "left_out": [list(entry) for entry in found.left_out],
+        }
         click.echo(json.dumps(data, ensure_ascii=False))
         return
     for document, numbers in plan.documents:
-        count = f"{len(numbers)} of {document.pages} pages" if len(numbers) != document.pages else f"{document.pages} pages"
+        count = (
+            f"{len(numbers)} of {document.pages} pages"
+            if len(numbers) != document.pages
+            else f"{document.pages} pages"
+        )
         click.echo(f"{document.source.source_path}\t{document.media_type}\t{count}")
     for failure in plan.failures:
         click.echo(f"{failure.source_path}\tcannot be read\t{failure.message} {failure.remedy}")
     for path, reason in found.left_out:
         click.echo(f"{path}\tleft out\t{reason}")
-    click.echo(f"{plan.pages_to_do} pages to do, {sum(plan.already.values())} already in the library.", err=True)
+    click.echo(
+        f"{plan.pages_to_do} pages to do, {sum(plan.already.values())} already in the library.", err=True
+    )
 
 
 def print_summary(account: dict[str, Any], settings: RunSettings) -> None:
@@ -46,12 +61,16 @@ def print_summary(account: dict[str, Any], settings: RunSettings) -> None:
         say(f"  {quote}")
     for failure in account["failures"][:MOST_FAILURES_SHOWN]:
         number = f"#{failure['page_number']}" if failure["page_number"] else ""
-        say(f"failed: {failure['source_path']}{number} ({failure['kind']}): {failure['message']} {failure['remedy']}")
+        say(
+            f"failed: {failure['source_path']}{number} ({failure['kind']}): {failure['message']} {failure['remedy']}"
+        )
     if (more := len(account["failures"]) - MOST_FAILURES_SHOWN) > 0:
         say(f"… and {more} more: warraq sql --library {settings.library} 'SELECT * FROM failures'")
     for reason, pages in account["pending_reasons"].items():
         say(f"pending: {pages} pages. {reason}")
-    known = f" ({account['already']} already in the library)" if account["already"] and account["run_id"] else ""
+    known = (
+        f" ({account['already']} already in the library)" if account["already"] and account["run_id"] else ""
+    )
     say(
         f"{account['discovered']} pages discovered{known} = {account['done']} done + {account['blank']} blank"
         f" + {account['failed']} failed + {account['pending']} pending"

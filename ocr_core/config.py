@@ -70,4 +70,6 @@ class PageRange:
             self._ranges.append((low, high))
 
     def __contains__(self, number: int) -> bool:
-        return not self._ranges or any(low <= number and (high is None or number <= high) for low, high in self._ranges)
+        return not self._ranges or any(
+            low <= number and (high is None or number <= high) for low, high in self._ranges
+        )

@@ -23,7 +23,8 @@ def fade_outside(image: GreyImage, mask: GreyImage) -> GreyImage:
         mask: uint8 ``[height, width]``, 255 where the image stays.
     """
     ground = local_ground(image)
-    return cv2.blendLinear(image, ground, mask.astype(np.float32) / 255, 1 - mask.astype(np.float32) / 255)
+    inside = mask.astype(np.float32) / 255
+    return np.asarray(cv2.blendLinear(image, ground, inside, 1 - inside), dtype=np.uint8)
 
 
 def local_ground(image: GreyImage) -> GreyImage:
@@ -31,9 +32,11 @@ def local_ground(image: GreyImage) -> GreyImage:
     rows, columns = image.shape
     cell = max(2, rows // 12)
     small = cv2.resize(image, (max(3, columns // cell), max(3, rows // cell)), interpolation=cv2.INTER_AREA)
-    small = cv2.dilate(small, cv2.getStructuringElement(cv2.MORPH_RECT, (5, 5)), borderType=cv2.BORDER_REPLICATE)
+    small = cv2.dilate(
+        small, cv2.getStructuringElement(cv2.MORPH_RECT, (5, 5)), borderType=cv2.BORDER_REPLICATE
+    )
     small = cv2.blur(small, (7, 5), borderType=cv2.BORDER_REPLICATE)
-    return cv2.resize(small, (columns, rows), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.resize(small, (columns, rows), interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
 
 
 def even_out(image: GreyImage) -> GreyImage:
@@ -46,8 +49,10 @@ def even_out(image: GreyImage) -> GreyImage:
     dark = int(np.searchsorted(counts, 0.01 * counts[-1]))
     dark = min(dark, 190)
     light = 250
-    table = np.clip((np.arange(256, dtype=np.float32) - dark) * (255.0 / (light - dark)), 0, 255).astype(np.uint8)
-    return cv2.LUT(ratio, table)
+    table = np.clip((np.arange(256, dtype=np.float32) - dark) * (255.0 / (light - dark)), 0, 255).astype(
+        np.uint8
+    )
+    return np.asarray(cv2.LUT(ratio, table), dtype=np.uint8)
 
 
 def normalise_height(strip: GreyImage, height: int) -> GreyImage:
@@ -63,4 +68,4 @@ def normalise_height(strip: GreyImage, height: int) -> GreyImage:
     rows, columns = strip.shape
     width = max(4, round(columns * height / rows))
     how = cv2.INTER_AREA if rows > height else cv2.INTER_LINEAR
-    return even_out(cv2.resize(strip, (width, height), interpolation=how))
+    return even_out(np.asarray(cv2.resize(strip, (width, height), interpolation=how), dtype=np.uint8))

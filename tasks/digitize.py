@@ -14,6 +14,8 @@ from ocr_core.pipeline.plan import make_plan, survey
 from ocr_core.records import Failure
 from tasks.run import get_run
 
+BATCHES_BETWEEN_COMPACTIONS = 128
+
 # Inputs are not hashed and results not stored: they are ids, and the work itself is in the library.
 _PLAIN: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False}
 
@@ -87,6 +89,9 @@ def publish_batch(run_id: str, number: int) -> None:
         failures=[result for result in results if isinstance(result, Failure)],
     )
     del run.batches[number]
+    if run.settings.compact and (number + 1) % BATCHES_BETWEEN_COMPACTIONS == 0:
+        # Thousands of small files would slow every reader down long before a long run ends.
+        run.library.compact(min_files=BATCHES_BETWEEN_COMPACTIONS // 2)
     run.account.add(results)
     run.progress.update(run.account, results)
 

@@ -60,13 +60,17 @@ class PagePool:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._pool.stop()
         self._pool.join(timeout=10)
 
     def submit(self, unit: Sequence[PageRef]) -> Future[Prepared]:
         timeout = self._page_timeout_s * len(unit)
-        future: Future[Prepared] = self._pool.schedule(self._prepare, args=(tuple(unit), self._settings), timeout=timeout)
+        future: Future[Prepared] = self._pool.schedule(
+            self._prepare, args=(tuple(unit), self._settings), timeout=timeout
+        )
         return future
 
     def collect(self, unit: Sequence[PageRef], future: Future[Prepared]) -> Prepared:

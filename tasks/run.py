@@ -52,7 +52,7 @@ class NoProgress:
     def stop(self) -> None: ...
 
 
-progress_of_run: ContextVar[Progress] = ContextVar("progress_of_run", default=NoProgress())
+progress_of_run: ContextVar[Progress] = ContextVar("progress_of_run", default=NoProgress())  # noqa: B039 (it holds nothing)
 
 
 @dataclass

@@ -34,7 +34,10 @@ def doctor(library: Path | None, as_json: bool) -> int:
             click.echo(json.dumps(asdict(finding)))
             continue
         mark = {"ok": "✓", "note": "·", "missing": "✗"}[finding.state]
-        click.echo(f"{mark} {finding.check}: {finding.detail}" + (f"\n    {finding.remedy}" if finding.remedy else ""))
+        click.echo(
+            f"{mark} {finding.check}: {finding.detail}"
+            + (f"\n    {finding.remedy}" if finding.remedy else "")
+        )
     return 3 if any(finding.state == "missing" for finding in findings) else 0
 
 
@@ -49,7 +52,12 @@ def _findings(library: Path | None) -> Iterator[Finding]:
 def _poppler() -> Iterator[Finding]:
     missing = [name for name in ("pdftoppm", "pdfinfo", "pdfimages", "pdftotext") if not shutil.which(name)]
     if missing:
-        yield Finding("poppler", "missing", f"{', '.join(missing)} not found; PDFs cannot be read", "sudo apt-get install poppler-utils")
+        yield Finding(
+            "poppler",
+            "missing",
+            f"{', '.join(missing)} not found; PDFs cannot be read",
+            "sudo apt-get install poppler-utils",
+        )
         return
     answer = subprocess.run(["pdftoppm", "-v"], capture_output=True, text=True, check=False).stderr
     yield Finding("poppler", "ok", answer.splitlines()[0] if answer else "present")
@@ -80,7 +88,12 @@ def _memory() -> Iterator[Finding]:
 
     free = psutil.virtual_memory().available / 2**30
     enough = free >= 2
-    yield Finding("memory", "ok" if enough else "note", f"{free:.1f} GiB free", "" if enough else "Run with --workers 1.")
+    yield Finding(
+        "memory",
+        "ok" if enough else "note",
+        f"{free:.1f} GiB free",
+        "" if enough else "Run with --workers 1.",
+    )
 
 
 def _models() -> Iterator[Finding]:
@@ -107,4 +120,9 @@ def _library(path: Path) -> Iterator[Finding]:
     pages = sum(row["pages"] for row in report["collections"])
     yield Finding("library", "ok", f"{pages} pages in {len(report['collections'])} collections")
     free = shutil.disk_usage(path).free / 2**30
-    yield Finding("disk", "ok" if free > 1 else "note", f"{free:.1f} GiB free", "" if free > 1 else "Make room before a long run.")
+    yield Finding(
+        "disk",
+        "ok" if free > 1 else "note",
+        f"{free:.1f} GiB free",
+        "" if free > 1 else "Make room before a long run.",
+    )

@@ -16,13 +16,15 @@ def models() -> None:
 @click.option("--json", "as_json", is_flag=True)
 def list_models(as_json: bool) -> None:
     """Every model Warraq knows, with licence and figures."""
+    from dataclasses import asdict
+
     from ocr_core.models import cards
 
     for card in cards():
         if as_json:
-            click.echo(card.model_dump_json())
+            click.echo(json.dumps(asdict(card), ensure_ascii=False))
             continue
-        figures = ", ".join(f"{name} {value}" for name, value in card.figures.items())
+        figures = ", ".join(f"{figure.name} {figure.value:.4g}" for figure in card.figures)
         click.echo(f"{card.name}\t{card.version}\t{card.licence}\t{figures}")
 
 

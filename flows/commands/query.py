@@ -15,13 +15,14 @@ import click
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(["table", "csv", "json", "parquet"]),
+    type=click.Choice(["table", "csv", "json", "jsonl", "parquet"]),
     default="table",
     show_default=True,
 )
 @click.option("--timeout", default=30.0, show_default=True, help="Seconds after which the query is stopped.")
+@click.option("--memory", default="1GiB", show_default=True, help="Memory the query may use.")
 @click.option("--max-rows", default=100_000, show_default=True, help="Rows after which the answer is cut.")
-def sql(query: str, library: Path, format_: str, timeout: float, max_rows: int) -> None:
+def sql(query: str, library: Path, format_: str, timeout: float, memory: str, max_rows: int) -> None:
     """Ask the library in SQL (DuckDB). Tables: documents, pages, lines, failures, runs, ground_truth, audits.
 
     A query can read these and nothing else: no files, no writing.
@@ -29,7 +30,7 @@ def sql(query: str, library: Path, format_: str, timeout: float, max_rows: int) 
     from ocr_core.search.render import write_table
     from ocr_core.search.sql import run_sql
 
-    answer = run_sql(library.absolute(), query, timeout_s=timeout, max_rows=max_rows)
+    answer = run_sql(library.absolute(), query, timeout_s=timeout, memory=memory, max_rows=max_rows)
     write_table(answer.table, format_, sys.stdout.buffer)
     if answer.truncated:
         click.echo(f"Only the first {max_rows} rows are shown; --max-rows raises the limit.", err=True)
@@ -49,7 +50,8 @@ def search(query: tuple[str, ...], library: Path, collection: str | None, limit:
     from dataclasses import asdict
 
     from ocr_core.library import Library
-    from ocr_core.search import search as find
+    from ocr_core.search.render import printable
+    from ocr_core.search.search import search as find
 
     hits = find(Library.open(library.absolute()), " ".join(query), limit=limit, collection=collection)
     if as_json:
@@ -57,7 +59,8 @@ def search(query: tuple[str, ...], library: Path, collection: str | None, limit:
             click.echo(json.dumps(asdict(hit), ensure_ascii=False))
         return
     for hit in hits:
-        click.echo(f"{hit.source_path}#{hit.page_number}:{hit.line_order + 1}\t{hit.score:.2f}\t{_marked(hit.snippet, hit.spans)}")
+        place = f"{hit.source_path}#{hit.page_number}:{hit.line_order + 1}"
+        click.echo(f"{printable(place)}\t{hit.score:.2f}\t{_marked(printable(hit.snippet), hit.spans)}")
     if not hits:
         click.echo("Nothing was found.", err=True)
 

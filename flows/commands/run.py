@@ -15,8 +15,12 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="SOURCE…")
-@click.option("--library", required=True, type=click.Path(path_type=Path), help="The library; made when missing.")
-@click.option("--collection", default="default", show_default=True, help="The collection these pages belong to.")
+@click.option(
+    "--library", required=True, type=click.Path(path_type=Path), help="The library; made when missing."
+)
+@click.option(
+    "--collection", default="default", show_default=True, help="The collection these pages belong to."
+)
 @click.option(
     "--arabic",
     type=click.Choice(["auto", "vlm", "crnn", "defer"]),
@@ -77,7 +81,9 @@ def run(
         )
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise UsageError(f"These settings do not work: {problems}.", remedy="See `warraq run --help`.") from None
+        raise UsageError(
+            f"These settings do not work: {problems}.", remedy="See `warraq run --help`."
+        ) from None
     return _digitize(settings, dry_run=dry_run, as_json=as_json, verbose=obj["verbose"])
 
 

@@ -31,11 +31,16 @@ def status(library: Path, as_json: bool) -> None:
         click.echo(f"pending: {row['pages']} pages. {row['reason']}")
     for row in report["failures"]:
         number = f"#{row['page_number']}" if row["page_number"] else ""
-        click.echo(f"failed ({row['attempts']}×): {row['source_path']}{number} ({row['kind']}): {row['message']} {row['remedy']}")
+        click.echo(
+            f"failed ({row['attempts']}×): {row['source_path']}{number} ({row['kind']}): {row['message']} {row['remedy']}"
+        )
     if report["failures"]:
         click.echo(f"Try them again: warraq retry --library {library}", err=True)
     if last := report["last_run"]:
-        click.echo(f"last run: {last['run_id']} {last['state']}, started {last['started_at']:%Y-%m-%d %H:%M} UTC", err=True)
+        click.echo(
+            f"last run: {last['run_id']} {last['state']}, started {last['started_at']:%Y-%m-%d %H:%M} UTC",
+            err=True,
+        )
 
 
 def _print_columns(rows: list[list[str]]) -> None:
@@ -48,7 +53,9 @@ def _print_columns(rows: list[list[str]]) -> None:
 @click.command()
 @click.argument("page")
 @click.option("--library", required=True, type=click.Path(path_type=Path))
-@click.option("--image", type=click.Path(path_type=Path), help="Also draw the page with its lines into this PNG file.")
+@click.option(
+    "--image", type=click.Path(path_type=Path), help="Also draw the page with its lines into this PNG file."
+)
 @click.option("--json", "as_json", is_flag=True, help="The page and its lines as one JSON object.")
 def show(page: str, library: Path, image: Path | None, as_json: bool) -> None:
     """Show one page: its text line by line.
@@ -68,6 +75,8 @@ def show(page: str, library: Path, image: Path | None, as_json: bool) -> None:
 
 
 def _print_page(page: dict[str, Any], lines: list[dict[str, Any]]) -> None:
+    from ocr_core.search.render import printable
+
     confidence = f", confidence {page['confidence']:.2f}" if page["confidence"] is not None else ""
     click.echo(
         f"{page['source_path']}#{page['page_number']}: {page['status']}, {page['script']}, {len(lines)} lines{confidence}",
@@ -76,7 +85,7 @@ def _print_page(page: dict[str, Any], lines: list[dict[str, Any]]) -> None:
     if page["reason"]:
         click.echo(page["reason"], err=True)
     for line in lines:
-        click.echo(line["text"])
+        click.echo(printable(line["text"]))
 
 
 def _draw(page: dict[str, Any], lines: list[dict[str, Any]], target: Path) -> None:

@@ -9,14 +9,26 @@ import click
 
 @click.group()
 def train() -> None:
-    """Train the packaged networks, or your own on top of them."""
+    """Train the packaged networks anew, or your own."""
 
 
 @train.command()
-@click.option("--config", required=True, type=click.Path(path_type=Path), help="TOML file: data, network, schedule.")
-def crnn(config: Path) -> None:
-    """Train a line reader (CNN, BiLSTM, CTC). Started again after any interruption, it goes on where it was."""
+@click.option(
+    "--config", required=True, type=click.Path(path_type=Path), help="TOML file: data, network, schedule."
+)
+@click.option("--data", type=click.Path(path_type=Path), help="Folder that the corpora's paths start from.")
+@click.option(
+    "--folder", type=click.Path(path_type=Path), help="Folder of the run: checkpoints, metrics, weights."
+)
+def crnn(config: Path, data: Path | None, folder: Path | None) -> None:
+    """Train a line reader (CNN, BiLSTM, CTC) on PAGE, ALTO or Parquet ground truth.
+
+    Started again after any interruption, it goes on where it was.
+    """
+    import logging
+
     from ocr_core.training.config import load_config
     from ocr_core.training.crnn import train_crnn
 
-    train_crnn(load_config(config))
+    logging.getLogger("ocr_core.training").setLevel(logging.INFO)
+    train_crnn(load_config(config, data=data, folder=folder))

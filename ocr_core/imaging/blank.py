@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocr_core.imaging.geometry import reduced
+from ocr_core.imaging.masks import components, without_solids
 from ocr_core.records import GreyImage
 
 _LONGEST = 1200
@@ -18,6 +19,8 @@ _INK = 55
 """Grey levels below the paper at the darkest of a stroke; show-through and pencil dust stay above."""
 _EDGE = 26
 """Grey levels by which the edge of a stroke changes within two pixels of the reduced copy."""
+_SOLID = 15.0
+"""Pixels: no stroke of writing is thicker than twice this."""
 _MIN_STROKE_ROWS = 26
 """Height in pixels of all strokes of a page together, below which it is dust."""
 
@@ -32,9 +35,10 @@ def is_blank(evened: GreyImage) -> bool:
     threshold = paper - max(0.55 * _INK, 5 * noise)
     if threshold <= 8:
         return True
-    soft = cv2.blur(small, (3, 3)) if noise > 3 else small
-    ink = (soft < threshold).astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    soft = np.asarray(cv2.blur(small, (3, 3)), np.uint8) if noise > 3 else small
+    ink = without_solids((soft < threshold).astype(np.uint8), _SOLID)
+    labels, stats = components(ink)
+    count = len(stats)
     if count < 2:
         return True
     peak = _least(soft, labels, count)
@@ -42,9 +46,16 @@ def is_blank(evened: GreyImage) -> bool:
     height, width = small.shape
     box_w, box_h, area = (stats[:, i] for i in (cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT, cv2.CC_STAT_AREA))
     thin = np.minimum(box_w, box_h)
-    rule = (np.maximum(box_w, box_h) > 12 * np.maximum(thin, 1)) | (box_h > 0.5 * height) | (box_w > 0.9 * width)
+    rule = (
+        (np.maximum(box_w, box_h) > 12 * np.maximum(thin, 1)) | (box_h > 0.5 * height) | (box_w > 0.9 * width)
+    )
     strokes = (
-        (peak < paper - max(_INK, 8 * noise)) & (edges > _EDGE) & (box_h >= 5) & (thin >= 2) & (area >= 10) & ~rule
+        (peak < paper - max(_INK, 8 * noise))
+        & (edges > _EDGE)
+        & (box_h >= 5)
+        & (thin >= 2)
+        & (area >= 10)
+        & ~rule
     )
     strokes[0] = False
     solid = area > 0.75 * box_w * box_h

@@ -52,7 +52,12 @@ def rotate(grey: GreyImage, angle_deg: float, *, fill: int = 255) -> tuple[GreyI
     matrix[0, 2] += (new_width - width) / 2
     matrix[1, 2] += (new_height - height) / 2
     turned = cv2.warpAffine(
-        grey, matrix, (new_width, new_height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=fill
+        grey,
+        matrix,
+        (new_width, new_height),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=fill,
     )
     return np.asarray(turned, np.uint8), invert(np.asarray(matrix, np.float64))
 

@@ -1,8 +1,9 @@
 """The angle of the lines of text.
 
-Projection profile after Postl (1986, "Detection of linear oblique structures and skew scan in digitized documents"), with the
-differential square sum as the measure and the coarse-to-fine search of Bloomberg, Kopec and Dasari (1995, "Measuring
-document image skew and orientation"): rows of text are level when the profile of ink over rows changes most abruptly.
+Projection profile after Postl (1986, "Detection of linear oblique structures and skew scan in digitized documents"),
+with the differential square sum as the measure and the coarse-to-fine search of Bloomberg, Kopec and Dasari (1995,
+"Measuring document image skew and orientation"): rows of text are level when the profile of ink over rows
+changes most abruptly.
 The profile is smoothed to about the height of small letters, because cursive writing has no sharp edges, and every angle
 looks at the same ink in the same number of bins, so that a turned page is answered like the page itself.
 """
@@ -46,7 +47,7 @@ def estimate_skew(grey: GreyImage, *, max_deg: float = 15.0) -> SkewEstimate:
     best = angles[int(np.argmax(coarse))]
     angle = float(best)
     for step, bins, smooth in ((0.1, size // 2, 1.5), (0.03, size, 2.0)):
-        fine = angle + np.arange(-7, 8) * step
+        fine = np.asarray(angle + np.arange(-7, 8) * step, np.float64)
         energy = _energies(points, weights, fine, bins=bins, smooth=smooth)
         angle = _peak(fine, energy)
     return SkewEstimate(float(np.clip(angle, -max_deg, max_deg)), _confidence(angles, coarse, best, max_deg))
@@ -61,14 +62,19 @@ def _ink(grey: GreyImage) -> tuple[NDArray[np.float32], NDArray[np.float32], int
     weights = (level - small[ys, xs]).astype(np.float32)
     if len(weights) > _MAX_POINTS:
         keep = np.random.default_rng(0).choice(len(weights), _MAX_POINTS, replace=False)
-        ys, xs, weights = ys[keep], xs[keep], weights[keep]
+        ys, xs, weights = ys[keep], xs[keep], np.asarray(weights[keep], np.float32)
     height, width = small.shape
     points = np.stack([xs - (width - 1) / 2, ys - (height - 1) / 2], axis=1).astype(np.float32)
     return points, weights, int(np.hypot(height, width)) + 1
 
 
 def _energies(
-    points: NDArray[np.float32], weights: NDArray[np.float32], angles: NDArray[np.float64], *, bins: int, smooth: float
+    points: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    angles: NDArray[np.float64],
+    *,
+    bins: int,
+    smooth: float,
 ) -> NDArray[np.float64]:
     """For each angle in degrees the sum of squared differences of the smoothed ink profile: float64 [len(angles)]."""
     bins = max(bins, 16)
@@ -81,9 +87,11 @@ def _energies(
         position = (rows + np.float32(span)) * scale
         whole = position.astype(np.int32)
         part = position - whole
-        profile = np.bincount(whole, weights * (1 - part), bins + 2) + np.bincount(whole + 1, weights * part, bins + 2)
-        profile = cv2.GaussianBlur(profile.reshape(-1, 1), (1, size), 0, sigmaY=smooth).ravel()
-        out[i] = float(np.square(np.diff(profile)).sum())
+        profile = np.bincount(whole, weights * (1 - part), bins + 2) + np.bincount(
+            whole + 1, weights * part, bins + 2
+        )
+        soft = cv2.GaussianBlur(profile.reshape(-1, 1), (1, size), 0, sigmaY=smooth)
+        out[i] = float(np.square(np.diff(soft.ravel())).sum())
     return out
 
 
@@ -96,7 +104,9 @@ def _peak(angles: NDArray[np.float64], energy: NDArray[np.float64]) -> float:
     return float(angles[i] + shift * (angles[1] - angles[0]))
 
 
-def _confidence(angles: NDArray[np.float64], energy: NDArray[np.float64], best: float, max_deg: float) -> float:
+def _confidence(
+    angles: NDArray[np.float64], energy: NDArray[np.float64], best: float, max_deg: float
+) -> float:
     """How far the peak stands out from the angles at least two degrees away. At the ends of the range: 0."""
     if abs(best) > max_deg:
         return 0.0

@@ -18,7 +18,7 @@ _REACH_UP, _REACH_DOWN = 1.0, 0.9
 """No line reaches further than these shares of its pitch from its ridge."""
 _BESIDE = 0.9
 """Ink up to this share of the pitch beyond the ends of a ridge still belongs to it …"""
-_FAR_BESIDE, _FAR_LEVEL = 2.5, 0.4
+_FAR_BESIDE, _FAR_LEVEL = 1.8, 0.4
 """… and up to this one, where it is level with the ridge and nobody else's."""
 
 
@@ -42,7 +42,8 @@ def assign_ink(ink: Ink, ridges: list[Ridge]) -> tuple[NDArray[np.intp], NDArray
     meets[component[core], nearest[core]] = True
     whole = np.where(meets.sum(axis=1) == 1, meets.argmax(axis=1), -1)
     # Components that touch no core go undivided to the line that holds most of them.
-    loose = ~meets.any(axis=1)[component] & (nearest >= 0)
+    untouched = meets.sum(axis=1) == 0
+    loose = untouched[component] & (nearest >= 0)
     pairs, sizes = np.unique(component[loose] * lines + nearest[loose], return_counts=True)
     for pair in pairs[np.argsort(sizes)]:
         whole[pair // lines] = pair % lines

@@ -8,7 +8,7 @@ import numpy as np
 
 from ocr_core.imaging.geometry import Affine, apply
 from ocr_core.layout.assign import assign_ink
-from ocr_core.layout.ink import Ink, find_ink, sizes
+from ocr_core.layout.ink import Ink, evenly_set, find_ink, sizes
 from ocr_core.layout.order import reading_order
 from ocr_core.layout.outline import Points, outline
 from ocr_core.layout.ridges import Ridge, find_ridges, with_stacked
@@ -36,7 +36,9 @@ class ClassicalSegmenter:
         if len(found) > MAX_LINES:
             log.warning("%s: %d lines found, taken for texture", page_id, len(found))
             return Layout(page_id, ())
-        cores = np.array([[b[0, 0], b[:, 1].min() - 1, b[-1, 0], b[:, 1].max()] for _, b in found]).reshape(-1, 4)
+        cores = np.array([[b[0, 0], b[:, 1].min() - 1, b[-1, 0], b[:, 1].max()] for _, b in found]).reshape(
+            -1, 4
+        )
         back = _to_original(page, ink.scale)
         lines = []
         for order, index in enumerate(reading_order(cores)):
@@ -67,7 +69,7 @@ def _all_ridges(ink: Ink) -> list[Ridge]:
     ridges, usual = find_ridges(main.strokes, ink.mask, main.pitch, across=main.across)
     for size in others:
         more, _ = find_ridges(size.strokes, ink.mask, size.pitch, across=size.across, floor=0.5 * usual)
-        ridges = with_stacked(ridges, more)
+        ridges = with_stacked(ridges, [r for r in more if evenly_set(ink, size.letter, r.x0, r.ys)])
     return ridges
 
 

@@ -177,7 +177,7 @@ def rectify_line(
     map_y = p32[None, :, 1] + offsets * n32[None, :, 1]
     strip = cv2.remap(image, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     mask = None if outline is None else _mask(outline, map_x, map_y, extents, above)
-    return Strip(strip, mask, points, above, _affine(points, normals, above))
+    return Strip(np.asarray(strip, dtype=np.uint8), mask, points, above, _affine(points, normals, above))
 
 
 def crop_lines(page: GreyImage, lines: Sequence[Line]) -> list[LineImage]:
@@ -253,9 +253,11 @@ def _densify(polygon: Points, step: float) -> Points:
 
 
 def _interline(baselines: Sequence[Points]) -> float | None:
-    """The usual distance between a baseline and the next one below that runs beside it, or None."""
+    """The usual distance between a baseline and the next one below that runs beside it; None with fewer than 4 lines."""
     gaps = []
-    spans = [(b[:, 0].min(), b[:, 0].max(), float(b[:, 1].mean())) for b in (np.asarray(x) for x in baselines)]
+    spans = [
+        (b[:, 0].min(), b[:, 0].max(), float(b[:, 1].mean())) for b in (np.asarray(x) for x in baselines)
+    ]
     for left, right, y in spans:
         below = [
             other - y
@@ -264,7 +266,7 @@ def _interline(baselines: Sequence[Points]) -> float | None:
         ]
         if below:
             gaps.append(min(below))
-    return float(np.median(gaps)) if gaps else None
+    return float(np.median(gaps)) if len(gaps) >= 3 else None
 
 
 def _smooth_axis(base: Points, outline: Points | None, height: float, pad: float) -> tuple[Points, Points]:
@@ -311,8 +313,8 @@ def _mask(
 ) -> GreyImage:
     """The outline in the strip's coordinates, a little widened, with soft edges.
 
-    Made at a quarter of the resolution. The core of the line, from 0.45 ascents above the baseline to 0.15 below, is kept even
-    where the outline leaves it out: outlines cut letters more often than a neighbour reaches into the core.
+    Made at a quarter of the resolution. The core of the line, from 0.45 ascents above the baseline to 0.15 below, is
+    kept even where the outline leaves it out: outlines cut letters more often than a neighbour reaches into the core.
     """
     rows, columns = map_x.shape
     x, y = np.ascontiguousarray(map_x[::4, ::4]), np.ascontiguousarray(map_y[::4, ::4])
@@ -320,10 +322,14 @@ def _mask(
     x1, y1 = np.ceil(outline.max(axis=0)).astype(int) + 1
     canvas = np.zeros(((y1 - y0) // 2 + 2, (x1 - x0) // 2 + 2), np.uint8)
     cv2.fillPoly(canvas, [np.round((outline - (x0, y0)) / 2).astype(np.int32)], 255)
-    small = cv2.remap(canvas, (x - np.float32(x0)) / 2, (y - np.float32(y0)) / 2, cv2.INTER_NEAREST, borderValue=0)
+    small = cv2.remap(
+        canvas, (x - np.float32(x0)) / 2, (y - np.float32(y0)) / 2, cv2.INTER_NEAREST, borderValue=0
+    )
     reach = max(1, round(0.05 * extents.height / 4))
     small = cv2.dilate(small, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1)))
-    core = slice(max(0, round((above - 0.45 * extents.ascent) / 4)), round((above + 0.15 * extents.ascent) / 4) + 1)
+    core = slice(
+        max(0, round((above - 0.45 * extents.ascent) / 4)), round((above + 0.15 * extents.ascent) / 4) + 1
+    )
     lengthwise = small.any(axis=0)
     small[core, lengthwise] = 255
-    return cv2.resize(small, (columns, rows), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.resize(small, (columns, rows), interpolation=cv2.INTER_LINEAR), dtype=np.uint8)

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ocr_core.imaging.masks import components, without_solids
 from ocr_core.records import GreyImage
 
 LONGEST = 1200
@@ -20,12 +21,16 @@ _CONTRAST = 25
 """… by this many grey levels, or by more where the page is noisy."""
 _FULL = 50.0
 """Grey levels beyond the threshold at which a stroke counts fully; faint pencil counts less, black no more."""
+_SOLID = 15.0
+"""Pixels: no stroke of writing is thicker than twice this."""
 _PALE = 0.4
 """Components paler than this share of the page's usual ink are show-through or dirt."""
-_SMALLER = 0.8
+_SMALLER = 0.65
 """Where no component is taller than this share of the page's usual height, writing is of a smaller size."""
 _MIN_LETTER = 4.5
 """Pixels: lower letters cannot be told from grain."""
+_MIN_ROW = 8
+"""Fewer components of one height make no row of print."""
 _SIZE_SHARE = 0.004
 """Less than this share of the page's ink makes no size of its own."""
 _MIN_PITCH, _MAX_PITCH = 9, 240
@@ -62,13 +67,13 @@ def find_ink(grey: GreyImage) -> Ink | None:
     if min(small.shape) < 5:
         return None
     mean = cv2.blur(small, (_WINDOW, _WINDOW), borderType=cv2.BORDER_REPLICATE)
-    depth = cv2.subtract(mean, small)
+    depth = np.asarray(cv2.subtract(mean, small), np.uint8)
     noise = float(np.median(np.abs(small.astype(np.int16) - mean.astype(np.int16))))
     threshold = max(_CONTRAST, 5.0 * noise)
     mask = (depth > threshold).astype(np.uint8)
-    mask = _without_rules(mask)
+    mask = _without_rules(without_solids(mask, _SOLID))
     mask = _without_specks(mask, depth)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    labels, stats = components(mask)
     letter = _letter_height(stats)
     if not letter:
         return None
@@ -91,7 +96,8 @@ def _letter_height(stats: NDArray[np.int32]) -> float:
 
 def _without_specks(mask: NDArray[np.uint8], depth: GreyImage) -> NDArray[np.uint8]:
     """Take out show-through, paler than a share of the page's ink, and specks with no letter near them."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    labels, stats = components(mask)
+    count = len(stats)
     letter = _letter_height(stats)
     if not letter:
         return mask
@@ -117,7 +123,7 @@ def _without_specks(mask: NDArray[np.uint8], depth: GreyImage) -> NDArray[np.uin
 def _without_rules(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Take out what is long, thin and straight (rules, frames, folds, sheet edges), and what is far too big for writing."""
     height, width = mask.shape
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    labels, stats = components(mask)
     box_w, box_h, area = (stats[:, i] for i in (cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT, cv2.CC_STAT_AREA))
     upright = (box_h > 0.12 * height) & (box_h > 10 * box_w)
     level = (box_w > 0.12 * width) & (box_w > 25 * box_h)
@@ -180,8 +186,7 @@ class Size:
 
 
 def sizes(ink: Ink) -> list[Size]:
-    """The page's main size of writing, and a smaller one (of letterheads, notes) where components are low all around.
-    """
+    """The page's main size of writing, and a smaller one (of letterheads, notes) where components are low all around."""
     pitch = line_pitch(ink)
     found = [Size(ink.strokes, ink.letter, pitch)]
     small = (_tallest_around(ink) < _SMALLER * ink.letter) & (ink.mask > 0)
@@ -200,6 +205,23 @@ def _tallest_around(ink: Ink) -> NDArray[np.float32]:
     heights[0] = 0
     quarter = heights[ink.labels][::4, ::4]
     window = np.ones((2 * round(0.12 * ink.letter) + 1, 2 * round(0.3 * ink.letter) + 1), np.uint8)
-    # Every fourth pixel may miss thin strokes: a closing grid would cost more than the window that covers them.
     tallest = cv2.dilate(np.ascontiguousarray(quarter), window)
     return np.asarray(cv2.resize(tallest, (width, height), interpolation=cv2.INTER_NEAREST), np.float32)
+
+
+def evenly_set(ink: Ink, letter: float, x0: int, ys: NDArray[np.float64]) -> bool:
+    """Whether a row of many components of one height runs along a curve, as in small print, and little else.
+
+    Args:
+        letter: their height in working pixels.
+        x0, ys: first column and the y of the row's middle for each column.
+    """
+    left, top, box_w, box_h = (ink.stats[:, i].astype(np.float64) for i in range(4))
+    middle = left + box_w / 2
+    column = np.clip(middle - x0, 0, len(ys) - 1).astype(int)
+    along = (middle >= x0) & (middle < x0 + len(ys))
+    near = along & (top < ys[column] + 0.5 * letter) & (top + box_h > ys[column] - 0.5 * letter)
+    alike = near & (box_h > 0.6 * letter) & (box_h < 1.6 * letter)
+    covered = box_w[alike].sum()
+    others = box_w[near & (box_h >= 1.6 * letter)].sum()
+    return bool(alike.sum() >= _MIN_ROW and covered > 0.55 * len(ys) and others < 0.25 * covered)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,8 +11,8 @@ from ocr_core.layout.ridges import Ridge
 
 Points = NDArray[np.float64]
 
-_MARGIN = 0.06
-"""Polygons keep this share of the pitch away from the ink."""
+_BESIDE, _ABOVE, _BELOW = 0.08, 0.08, 0.05
+"""Polygons keep these shares of the pitch away from the ink, as those that people draw do."""
 _GROUP_GAP = 0.7
 """Ink further apart than this share of the pitch is not of one word."""
 
@@ -40,13 +42,12 @@ def outline(
     height = ys - centre[xs - x0]
     feet = centre + _feet(xs - x0, height, strokes, x1 - x0, pitch)
     top, bottom, at = _envelope(xs, ys, feet, x0, x1, pitch)
-    margin = _MARGIN * pitch
     knots = np.unique(np.concatenate([np.arange(x0, x1 - 1, max(2, round(0.4 * pitch))), [x1 - 1]]))
     baseline = np.stack([knots, feet[knots - x0]], axis=1).astype(np.float64)
-    left, right = max(0.0, x0 - margin), x1 - 1 + margin
+    left, right = max(0.0, x0 - _BESIDE * pitch), x1 - 1 + _BESIDE * pitch
     at = np.concatenate([[left], at, [right]])
-    top = np.concatenate([top[:1], top, top[-1:]]) - margin
-    bottom = np.concatenate([bottom[:1], bottom, bottom[-1:]]) + margin
+    top = np.concatenate([top[:1], top, top[-1:]]) - _ABOVE * pitch
+    bottom = np.concatenate([bottom[:1], bottom, bottom[-1:]]) + _BELOW * pitch
     polygon = np.concatenate([np.stack([at, top], axis=1), np.stack([at, bottom], axis=1)[::-1]])
     return polygon, baseline
 
@@ -61,7 +62,7 @@ def _together(xs: NDArray[np.intp], ys: NDArray[np.intp], pitch: float) -> NDArr
     columns = np.bincount(xs - origin)
     filled = np.flatnonzero(columns)
     starts = np.concatenate([[0], np.flatnonzero(np.diff(filled) > _GROUP_GAP * pitch) + 1, [len(filled)]])
-    groups = [(int(filled[a]), int(filled[b - 1])) for a, b in zip(starts[:-1], starts[1:], strict=True)]
+    groups = [(int(filled[a]), int(filled[b - 1])) for a, b in pairwise(starts)]
     mass = [int(columns[a : b + 1].sum()) for a, b in groups]
     heaviest = int(np.argmax(mass))
     low = high = heaviest
@@ -80,7 +81,11 @@ def _together(xs: NDArray[np.intp], ys: NDArray[np.intp], pitch: float) -> NDArr
 
 
 def _feet(
-    columns: NDArray[np.intp], height: NDArray[np.float64], strokes: NDArray[np.float32], width: int, pitch: float
+    columns: NDArray[np.intp],
+    height: NDArray[np.float64],
+    strokes: NDArray[np.float32],
+    width: int,
+    pitch: float,
 ) -> NDArray[np.float64]:
     """How far below the ridge small letters stand, for each column: float64 [width].
 
@@ -112,7 +117,9 @@ def _half_fall(
     near = np.abs(height) < reach
     if near.sum() < 20:
         return fallback
-    profile, edges = np.histogram(height[near], bins=int(2 * reach / step), range=(-reach, reach), weights=strokes[near])
+    profile, edges = np.histogram(
+        height[near], bins=int(2 * reach / step), range=(-reach, reach), weights=strokes[near]
+    )
     kernel = np.array([0.1, 0.2, 0.4, 0.2, 0.1])
     profile = np.convolve(profile, kernel, mode="same")
     middle = (edges[:-1] + edges[1:]) / 2

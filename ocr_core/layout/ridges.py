@@ -9,6 +9,7 @@ descenders, underlines and rules weigh little.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -55,7 +56,7 @@ def find_ridges(
     shrink = min(1.0, _MAP_PITCH / pitch)
     height, width = strokes.shape
     size = (max(8, round(width * shrink)), max(8, round(height * shrink)))
-    small = cv2.resize(strokes, size, interpolation=cv2.INTER_AREA)
+    small = np.asarray(cv2.resize(strokes, size, interpolation=cv2.INTER_AREA), np.float32)
     fx, fy = width / size[0], height / size[1]
     unit = pitch / fy
     sigma = max(0.8, across / fy)
@@ -82,12 +83,18 @@ def with_stacked(ridges: list[Ridge], others: list[Ridge]) -> list[Ridge]:
     """
     long = [r for r in others if len(r.ys) >= 3 * r.pitch]
     stacked = [r for r in long if any(s is not r and 0.5 < _apart(r, s) / r.pitch < 1.7 for s in long)]
-    kept = [r for r in ridges if sum(_apart(s, r) < 0.8 * r.pitch for s in stacked) < 2]
+    kept = [r for r in ridges if _shared(r, stacked) < 1.2 * len(r.ys)]
     return kept + [r for r in stacked if all(_apart(r, k) > 0.5 * r.pitch for k in kept)]
 
 
+def _shared(ridge: Ridge, others: list[Ridge]) -> int:
+    """Columns of `ridge` that lie within most of a pitch of `others`; a column counts for each of them."""
+    near = [s for s in others if _apart(s, ridge) < 0.8 * s.pitch]
+    return sum(min(ridge.x1, s.x1) - max(ridge.x0, s.x0) for s in near)
+
+
 def _apart(a: Ridge, b: Ridge) -> float:
-    """Mean distance in y of two ridges over the columns they share; infinite where `a` shares less than a third of its own."""
+    """Mean distance in y over the columns two ridges share; infinite where `a` shares less than a third of its own."""
     x0, x1 = max(a.x0, b.x0), min(a.x1, b.x1)
     if x1 - x0 < 0.33 * len(a.ys):
         return float("inf")
@@ -107,7 +114,7 @@ def _curvature(strokes: NDArray[np.float32], along: float, across: float) -> NDA
 
 def _chains(crest: NDArray[np.bool_], curve: NDArray[np.float32], unit: float) -> list[Ridge]:
     """Connected crest pixels as functions of x; where a chain forks, the stronger branch counts."""
-    count, labels = cv2.connectedComponents(crest.astype(np.uint8), connectivity=8)
+    _, labels = cv2.connectedComponents(crest.astype(np.uint8), connectivity=8)
     ys, xs = np.nonzero(labels)
     which = labels[ys, xs]
     order = np.lexsort((curve[ys, xs], xs, which))
@@ -117,11 +124,13 @@ def _chains(crest: NDArray[np.bool_], curve: NDArray[np.float32], unit: float) -
     ys, xs, which = ys[last], xs[last], which[last]
     chains = []
     starts = np.concatenate([[0], np.flatnonzero(np.diff(which)) + 1, [len(which)]])
-    for a, b in zip(starts[:-1], starts[1:], strict=True):
+    for a, b in pairwise(starts):
         x, y = xs[a:b], ys[a:b].astype(np.float64)
         # A jump between two columns means a fork that crosses from line to line: cut there.
-        cuts = np.concatenate([[0], np.flatnonzero((np.abs(np.diff(y)) > 0.2 * unit) | (np.diff(x) > 1)) + 1, [len(x)]])
-        for c, d in zip(cuts[:-1], cuts[1:], strict=True):
+        cuts = np.concatenate(
+            [[0], np.flatnonzero((np.abs(np.diff(y)) > 0.2 * unit) | (np.diff(x) > 1)) + 1, [len(x)]]
+        )
+        for c, d in pairwise(cuts):
             if d - c >= 2:
                 strength = float(curve[ys[a + c : a + d], x[c:d]].mean())
                 chains.append(Ridge(int(x[c]), y[c:d], strength))
@@ -136,7 +145,9 @@ def _without_shadows(pieces: list[Ridge], unit: float) -> list[Ridge]:
             a, b = max(piece.x0, other.x0), min(piece.x1, other.x1)
             if b - a < 0.6 * len(piece.ys):
                 continue
-            apart = np.abs(piece.ys[a - piece.x0 : b - piece.x0] - other.ys[a - other.x0 : b - other.x0]).mean()
+            apart = np.abs(
+                piece.ys[a - piece.x0 : b - piece.x0] - other.ys[a - other.x0 : b - other.x0]
+            ).mean()
             if apart < 0.35 * unit or (apart < 0.6 * unit and piece.strength < 0.55 * other.strength):
                 break
         else:
@@ -167,7 +178,7 @@ def _link(pieces: list[Ridge], corridors: NDArray[np.bool_], unit: float) -> lis
             if gap < -0.7 * min(len(left.ys), len(right.ys)):
                 continue
             step = _step(left, right, unit)
-            if step > (0.3 + 0.05 * max(gap, 0) / unit) * unit:
+            if step > (0.35 + 0.05 * max(gap, 0) / unit) * unit:
                 continue
             y = round((left.ys[-1] + right.ys[0]) / 2)
             a, b = sorted((left.x1, right.x0))
@@ -223,7 +234,9 @@ def _enlarged(ridge: Ridge, fx: float, fy: float, width: int, pitch: float) -> R
     x0 = max(0, round(ridge.x0 * fx))
     x1 = min(width, max(x0 + 2, round(ridge.x1 * fx)))
     reach = max(1, len(ridge.ys) // 2 if len(ridge.ys) < 24 else 12)
-    padded = np.pad(ridge.ys, reach, mode="reflect", reflect_type="odd") if len(ridge.ys) > reach else ridge.ys
+    padded = (
+        np.pad(ridge.ys, reach, mode="reflect", reflect_type="odd") if len(ridge.ys) > reach else ridge.ys
+    )
     kernel = np.hanning(2 * reach + 3)[1:-1]
     smooth = np.convolve(padded, kernel / kernel.sum(), mode="valid") if len(ridge.ys) > reach else ridge.ys
     xs = (np.arange(x0, x1) + 0.5) / fx - 0.5 - ridge.x0

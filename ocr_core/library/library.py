@@ -191,10 +191,18 @@ class Library:
             for name, rows in publication.rows(documents, results, failures, run).items()
             if rows
         }
-        return self.publish_tables(publication.run_id, publication.collection, tables)
+        return self.publish_tables(
+            publication.run_id, publication.collection, tables, at=publication.created_at
+        )
 
-    def publish_tables(self, run_id: str, collection: str, tables: Mapping[str, pa.Table]) -> int:
-        """Publish tables that already have the schemas of their data sets. As `publish` otherwise."""
+    def publish_tables(
+        self, run_id: str, collection: str, tables: Mapping[str, pa.Table], *, at: datetime | None = None
+    ) -> int:
+        """Publish tables that already have the schemas of their data sets. As `publish` otherwise.
+
+        Args:
+            at: the `created_at` of the rows, where it is one.
+        """
         if not any(table.num_rows for table in tables.values()):
             return self._log.latest()
         with durable.disk_errors(self.root, "publish"):
@@ -205,7 +213,7 @@ class Library:
                     for name, table in tables.items()
                     if table.num_rows
                 ]
-                version = self._log.commit("publish", parts)
+                version = self._log.commit("publish", parts, at=at)
         log.debug("version %d: %s", version, ", ".join(f"{p.dataset} {p.rows}" for p in parts))
         return version
 
@@ -239,7 +247,7 @@ class Library:
         """A connection with the views of the newest version (see `views`); it does not move on to later
         versions.
         """
-        return self._reading(lambda: self.snapshot().connect())
+        return self._again(lambda: self.snapshot().connect())
 
     def collections(self) -> list[str]:
         """Names of the collections that hold anything, sorted."""
@@ -330,17 +338,23 @@ class Library:
         lines = self._table(f"SELECT * FROM lines WHERE {where} ORDER BY line_order", **key)
         return StoredPage(rows[0], lines.to_pylist(maps_as_pydicts="strict"))
 
-    def _table(self, query: str, **parameters: Any) -> pa.Table:
-        def read() -> pa.Table:
-            with closing(self.snapshot().connect()) as con:
-                return con.sql(query, params=parameters or None).to_arrow_table()
+    def reading(self, read: Callable[[duckdb.DuckDBPyConnection], _T]) -> _T:
+        """What `read` makes of a connection to the newest version, which is closed afterwards. It may be called
+        twice (see `_again`).
 
-        return self._reading(read)
-
-    def _reading(self, read: Callable[[], _T]) -> _T:
-        """`read`, once more if compaction took a file away under it (which needs a reader slower than the
-        grace time).
+        Raises:
+            LibraryError: a file is missing or damaged.
         """
+
+        def once() -> _T:
+            with closing(self.snapshot().connect()) as con:
+                return read(con)
+
+        return self._again(once)
+
+    def _again(self, read: Callable[[], _T]) -> _T:
+        """`read`, a second time if compaction took a file away under it, which needs a reader slower than the
+        grace time."""
         for last in (False, True):
             try:
                 return read()
@@ -352,10 +366,14 @@ class Library:
                     ) from error
         raise AssertionError
 
+    def _table(self, query: str, **parameters: Any) -> pa.Table:
+        return self.reading(lambda con: con.sql(query, params=parameters or None).to_arrow_table())
+
     def _stamp(self) -> datetime:
-        """Now, later than any stamp this object gave before."""
+        """Now, but later than anything published and any stamp given before: clocks differ and are put back."""
         with self._clock:
-            self._last_stamp = max(datetime.now(UTC), self._last_stamp + timedelta(microseconds=1))
+            newest = max(self._last_stamp, self._log.published_at())
+            self._last_stamp = max(datetime.now(UTC), newest + timedelta(microseconds=1))
             return self._last_stamp
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -67,16 +67,22 @@ class ManifestLog:
         self._folder = folder
         self._temporary = folder / ".tmp"
         self._seen = State()
+        self._reached = 0  # a version known to exist
 
     def prepare(self) -> None:
         durable.make_folders(self._temporary)
 
     def latest(self) -> int:
         """Number of the newest version; 0 before the first commit."""
-        version = self._seen.version or self._highest_on_disk()
+        version = self._reached or self._highest_on_disk()
         while self._file(version + 1).exists():
             version += 1
+        self._reached = version
         return version
+
+    def published_at(self) -> datetime:
+        """When the newest version was published; later versions always say later, whatever the clocks say."""
+        return self._published_at(self.latest())
 
     def state(self, version: int | None = None) -> State:
         """The live files of `version`, or of the newest.
@@ -108,8 +114,18 @@ class ManifestLog:
             self._seen = state
         return state
 
-    def commit(self, operation: str, added: Sequence[DataFile], removed: Iterable[str] = ()) -> int:
+    def commit(
+        self,
+        operation: str,
+        added: Sequence[DataFile],
+        removed: Iterable[str] = (),
+        *,
+        at: datetime | None = None,
+    ) -> int:
         """Publish a version and return its number.
+
+        Args:
+            at: the version is dated this or later; by default now.
 
         Raises:
             Conflict: a path of `removed` is not live any more.
@@ -117,9 +133,10 @@ class ManifestLog:
         gone = list(removed)
         version = self.latest() + 1
         while True:
+            moment = max(at or datetime.now(UTC), self._published_at(version - 1) + timedelta(microseconds=1))
             record: dict[str, Any] = {
                 "version": version,
-                "created_at": datetime.now(UTC).isoformat(),
+                "created_at": moment.isoformat(),
                 "operation": operation,
                 "added": [asdict(f) for f in added],
                 "removed": gone,
@@ -138,11 +155,22 @@ class ManifestLog:
             except FileExistsError:
                 version += 1
 
+    def _published_at(self, version: int) -> datetime:
+        if version == 0:
+            return datetime.fromtimestamp(0, UTC)
+        return datetime.fromisoformat(self._read(version)["created_at"])
+
     def _file(self, version: int) -> Path:
         return self._folder / f"{version:08d}.json"
 
     def _highest_on_disk(self) -> int:
-        return max((int(p.stem) for p in self._folder.glob("[0-9]*.json") if p.stem.isdigit()), default=0)
+        try:
+            stems = [p.stem for p in self._folder.iterdir() if p.suffix == ".json"]
+        except OSError as error:
+            raise LibraryError(
+                f"The library's log cannot be read: {error}", remedy="Check its permissions, or restore _log."
+            ) from error
+        return max((int(stem) for stem in stems if stem.isdigit()), default=0)
 
     def _read(self, version: int) -> dict[str, Any]:
         path = self._file(version)

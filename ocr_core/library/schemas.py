@@ -93,6 +93,7 @@ LINES: Final = pa.schema(
             pa.string(),
         ),  # NFC, logical order; "" with the flag `pending` while the line waits for an engine
         ("text_search", pa.string()),  # folded words joined by single spaces
+        ("words", pa.int32()),  # in text_search
         ("confidence", pa.float64()),  # NULL for a pending line
         *_ENGINE,
         ("flags", _STRINGS),

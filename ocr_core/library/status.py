@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing
 from typing import Any
 
 from ocr_core.library.library import Library
@@ -44,21 +43,18 @@ def status(library: Library) -> dict[str, Any]:
         `collections`: a row each with documents, pages = done + blank + failed + pending, and lines;
         `pending`: pages by the reason they wait; `failures`: those that stand; `last_run`: its row, or None.
     """
-    with closing(library.connect()) as con:
-        rows = {
+    queries = {"collections": _COLLECTIONS, "pending": _PENDING, "failures": _FAILURES, "runs": _LAST_RUN}
+    rows = library.reading(
+        lambda con: {
             name: con.sql(query).to_arrow_table().to_pylist(maps_as_pydicts="strict")
-            for name, query in {
-                "collections": _COLLECTIONS,
-                "pending": _PENDING,
-                "failures": _FAILURES,
-                "runs": _LAST_RUN,
-            }.items()
+            for name, query in queries.items()
         }
+    )
     last = rows.pop("runs")
     return {**rows, "last_run": last[0] if last else None}
 
 
 def settings_of_failed_runs(library: Library) -> list[dict[str, Any]]:
     """The settings of the runs in which the standing failures were last seen, each once."""
-    with closing(library.connect()) as con:
-        return [json.loads(text) for (text,) in con.execute(_FAILED_SETTINGS).fetchall()]
+    rows = library.reading(lambda con: con.execute(_FAILED_SETTINGS).fetchall())
+    return [json.loads(text) for (text,) in rows]

@@ -144,6 +144,7 @@ def _line(result: PageResult, line: LineResult) -> Row:
     shape, transcript = line.line, line.transcript
     words = transcript.words if transcript else ()
     text = transcript.text if transcript else ""
+    folded = fold(text)
     return {
         **_place(result),
         **_engine(transcript.engine if transcript else _NO_ENGINE),
@@ -163,7 +164,8 @@ def _line(result: PageResult, line: LineResult) -> Row:
         "script_confidence": line.script_confidence,
         "hand": line.hand,
         "text": text,
-        "text_search": fold(text),
+        "text_search": folded,
+        "words": len(folded.split()),
         "confidence": transcript.confidence if transcript else None,
         "flags": list(transcript.flags) if transcript else [PENDING_FLAG],
         "word_text": [w.text for w in words],

@@ -34,7 +34,7 @@ CREATE TEMP TABLE superseded AS
 WITH again AS (SELECT page_id FROM pages_history GROUP BY page_id HAVING count(*) > 1),
 placed AS (
   SELECT page_id, run_id, created_at,
-         row_number() OVER (PARTITION BY page_id ORDER BY created_at DESC, run_id DESC) AS place
+         rank() OVER (PARTITION BY page_id ORDER BY created_at DESC, run_id DESC) AS place
   FROM pages_history SEMI JOIN again USING (page_id))
 SELECT page_id, run_id, created_at FROM placed WHERE place > 1
 """

@@ -85,5 +85,7 @@ def verified_path(name: str, folder: Path = WEIGHTS) -> Path:
 
 def _inside(folder: Path, card: ModelCard) -> Path:
     if Path(card.file).name != card.file:
-        raise ModelError(f"the card of {card.name} names a file outside its folder: {card.file}", remedy=_REMEDY)
+        raise ModelError(
+            f"the card of {card.name} names a file outside its folder: {card.file}", remedy=_REMEDY
+        )
     return folder / card.file

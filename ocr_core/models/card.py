@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -41,7 +40,8 @@ class ModelCard:
         sha256: of the file, hex.
         parameters: number of trained values.
         settings: what can change the text besides the weights; part of the engine's stamp.
-        calibration: points (raw confidence, share of characters read right) of a rising line, measured on held-out documents.
+        calibration: points (raw confidence, share of characters read right) of a rising line, measured on held-out
+            documents.
     """
 
     name: str
@@ -62,7 +62,7 @@ class ModelCard:
 
 def sha256_of(path: Path) -> str:
     """Hex digest of a file."""
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -70,7 +70,7 @@ def write_card(path: Path, card: ModelCard) -> None:
     """Write a card as JSON, atomically."""
     part = path.with_name(path.name + ".part")
     part.write_text(json.dumps(asdict(card), indent=2, ensure_ascii=False) + "\n", "utf-8")
-    os.replace(part, path)
+    part.replace(path)
 
 
 def read_card(path: Path) -> ModelCard:
@@ -83,5 +83,6 @@ def read_card(path: Path) -> ModelCard:
         return TypeAdapter(ModelCard).validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
         raise ModelError(
-            f"{path.name} is not a model card: {error}", remedy="Reinstall Warraq, or run `warraq models pull`."
+            f"{path.name} is not a model card: {error}",
+            remedy="Reinstall Warraq, or run `warraq models pull`.",
         ) from error

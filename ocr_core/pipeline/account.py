@@ -86,7 +86,12 @@ class Account:
             "pending_reasons": dict(self.pending_reasons),
             "excerpt": list(self.excerpt),
             "failures": [
-                {"source_path": f.source_path, "page_number": f.page_number, "stage": f.stage.value, "kind": f.kind}
+                {
+                    "source_path": f.source_path,
+                    "page_number": f.page_number,
+                    "stage": f.stage.value,
+                    "kind": f.kind,
+                }
                 | {"message": f.message, "remedy": f.remedy, "attempts": f.attempts}
                 for f in self.failures
             ],

@@ -53,7 +53,9 @@ def load_reader(settings: RunSettings) -> PageReader:
 
     engines = engines_for(settings)
     loaded = {
-        script: engine if isinstance(engine, Deferred) else CrnnRecognizer.load(LATIN_MODEL, device=settings.device)
+        script: engine
+        if isinstance(engine, Deferred)
+        else CrnnRecognizer.load(LATIN_MODEL, device=settings.device)
         for script, engine in engines.items()
     }
     return PageReader(ScriptRouter.load(), loaded, fingerprints_for(settings, engines))

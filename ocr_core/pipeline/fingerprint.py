@@ -27,7 +27,8 @@ class Fingerprints:
     def __init__(self, preparation: dict[str, object], engines: dict[Script, EngineStamp | str]) -> None:
         self._preparation = preparation
         self._engines = {
-            script: engine if isinstance(engine, str) else asdict(engine) for script, engine in engines.items()
+            script: engine if isinstance(engine, str) else asdict(engine)
+            for script, engine in engines.items()
         }
 
     def of(self, scripts: Iterable[Script]) -> str:

@@ -25,7 +25,9 @@ def read_again(page: Mapping[str, Any]) -> PageArray:
     """
     path = Path(page["root"]) / page["source_path"]
     if not path.is_file():
-        raise LibraryError(f"{path} is no longer there.", remedy="Put the file back; the library keeps text, not scans.")
+        raise LibraryError(
+            f"{path} is no longer there.", remedy="Put the file back; the library keeps text, not scans."
+        )
     document = identify(SourceFile(path, Path(page["root"]), page["source_path"]))
     if isinstance(document, Failure) or document.doc_id != page["doc_id"]:
         raise LibraryError(f"{path} has changed since it was read.", remedy="Run it again: warraq run.")
@@ -53,5 +55,7 @@ def draw_page(pixels: PageArray, lines: Sequence[Mapping[str, Any]]) -> Image.Im
         if len(baseline) >= 2:
             draw.line(baseline, fill=(*_BASELINE, 200), width=stroke)
         x, y = int(np.min(line["polygon_x"])), int(np.mean(line["polygon_y"]))
-        draw.text((x - 12 * stroke, y), str(line["line_order"] + 1), fill=(*colour, 255), font_size=9 * stroke)
+        draw.text(
+            (x - 12 * stroke, y), str(line["line_order"] + 1), fill=(*colour, 255), font_size=9 * stroke
+        )
     return Image.alpha_composite(picture.convert("RGBA"), overlay).convert("RGB")

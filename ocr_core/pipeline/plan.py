@@ -79,7 +79,9 @@ def survey(settings: RunSettings) -> Survey:
     return Survey(documents, (*found.failures, *failures), found.left_out)
 
 
-def make_plan(found: Survey, settings: RunSettings, library: Library | None, fingerprints: Collection[str]) -> Plan:
+def make_plan(
+    found: Survey, settings: RunSettings, library: Library | None, fingerprints: Collection[str]
+) -> Plan:
     """Choose the pages to process.
 
     Args:

@@ -84,7 +84,9 @@ def _prepare(page: PageRef, image: PageImage, segmenter: Segmenter, read_s: floa
     except Exception as error:
         log.exception("%s: %s failed", page.page_id, stage)
         return failure(page, stage, unexpected(error))
-    return replace(prepared, blank=not lines, lines=lines, images=images, seconds=prepared.seconds | clock.seconds)
+    return replace(
+        prepared, blank=not lines, lines=lines, images=images, seconds=prepared.seconds | clock.seconds
+    )
 
 
 def failure(page: PageRef, stage: Stage, error: PageError) -> Failure:
@@ -103,7 +105,9 @@ def failure(page: PageRef, stage: Stage, error: PageError) -> Failure:
 def unexpected(error: Exception) -> PageError:
     """What a user is told of an error nobody foresaw."""
     if isinstance(error, MemoryError):
-        return PageError("memory", "There was not enough memory for this page.", remedy="Run with fewer --workers.")
+        return PageError(
+            "memory", "There was not enough memory for this page.", remedy="Run with fewer --workers."
+        )
     return PageError(
         "internal-error",
         f"{type(error).__name__}: {error}",
@@ -128,7 +132,9 @@ def units(pages: Iterator[PageRef], most: int) -> Iterator[tuple[PageRef, ...]]:
     """Runs of at most `most` consecutive pages of one document: what a worker takes at a time."""
     unit: list[PageRef] = []
     for page in pages:
-        if unit and (len(unit) == most or page.doc_id != unit[0].doc_id or page.number != unit[-1].number + 1):
+        if unit and (
+            len(unit) == most or page.doc_id != unit[0].doc_id or page.number != unit[-1].number + 1
+        ):
             yield tuple(unit)
             unit = []
         unit.append(page)

@@ -92,8 +92,8 @@ class PageReader:
         started = time.perf_counter()
         jobs: dict[Script, list[LineImage]] = {}
         for page in routed:
-            for image, script in zip(page.page.images, page.scripts, strict=True):
-                jobs.setdefault(script, []).append(replace(image, script=script))
+            for image, line_script in zip(page.page.images, page.scripts, strict=True):
+                jobs.setdefault(line_script, []).append(replace(image, script=line_script))
         answers: dict[str, Transcript | Failure] = {}
         for script, images in jobs.items():
             engine = self._engines[script]
@@ -105,15 +105,19 @@ class PageReader:
         results = []
         for page in routed:
             share = len(page.page.images) / all_lines
-            results.append(self._assemble(page, answers, {"route": route_s * share, "recognize": read_s * share}))
+            results.append(
+                self._assemble(page, answers, {"route": route_s * share, "recognize": read_s * share})
+            )
         return results
 
     def _assemble(
         self, routed: _Routed, answers: Mapping[str, Transcript | Failure], seconds: dict[str, float]
     ) -> PageResult | Failure:
         page = routed.page
-        lines = []
-        for line, image, script, vote in zip(page.lines, page.images, routed.scripts, routed.votes, strict=True):
+        lines: list[LineResult] = []
+        for line, image, script, vote in zip(
+            page.lines, page.images, routed.scripts, routed.votes, strict=True
+        ):
             answer = answers.get(line.line_id)
             if isinstance(answer, Failure):
                 return replace(
@@ -137,7 +141,9 @@ class PageReader:
         )
 
     def _from_text_layer(self, page: PreparedPage) -> PageResult:
-        lines = tuple(_text_line(page.page.page_id, order, line) for order, line in enumerate(page.text_layer))
+        lines = tuple(
+            _text_line(page.page.page_id, order, line) for order, line in enumerate(page.text_layer)
+        )
         script = script_of_text("\n".join(line.text for line in page.text_layer))
         return self._result(page, script, Status.DONE, lines)
 
@@ -199,4 +205,6 @@ def _text_line(page_id: str, order: int, line: TextLine) -> LineResult:
         baseline=((box.x0, box.y1 - 1), (box.x1 - 1, box.y1 - 1)),
         direction="rtl" if script is Script.ARABIC else "ltr",
     )
-    return LineResult(record, script, Transcript(record.line_id, line.text, 1.0, PDF_TEXT, line.words), hand="print")
+    return LineResult(
+        record, script, Transcript(record.line_id, line.text, 1.0, PDF_TEXT, line.words), hand="print"
+    )

@@ -42,9 +42,10 @@ class _Job:
 
 
 class CrnnRecognizer:
-    """Reads lines with a compact CRNN, best path decoding. Make one with `load`; safe to use from one thread at a time.
+    """Reads lines with a compact CRNN, best path decoding. Make one with `load`.
 
-    The text of a line does not depend on its batch: the network treats what is right of a line as empty (see `crnn_network`).
+    The text of a line does not depend on its batch: the network treats what is right of a line as empty (see
+    `crnn_network`).
     """
 
     def __init__(
@@ -66,19 +67,24 @@ class CrnnRecognizer:
         """
         import torch
 
-        from ocr_core.recognizers.crnn_network import fold_norms
+        from ocr_core.recognizers.crnn_network import channels_last, fold_norms
 
         self._device = torch.device(_device(device))
         self._bf16 = precision == "bf16" or (precision == "auto" and _has_bf16(self._device))
         self._height = network.shape.height
-        self._network = fold_norms(network.eval()).to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._network = channels_last(fold_norms(network.eval()), self._device)
         self._charset = charset
         self._stamp = stamp
         self._calibration = np.array(calibration, dtype=np.float64).reshape(-1, 2)
 
     @classmethod
     def load(
-        cls, name: str = "crnn-latin", *, device: str = "auto", precision: str = "auto", folder: Path = WEIGHTS
+        cls,
+        name: str = "crnn-latin",
+        *,
+        device: str = "auto",
+        precision: str = "auto",
+        folder: Path = WEIGHTS,
     ) -> CrnnRecognizer:
         """Load packaged weights, after checking them against the sha256 of their card.
 
@@ -89,7 +95,9 @@ class CrnnRecognizer:
 
         card, data = verified_bytes(name, folder)
         if card.kind != "crnn":
-            raise ModelError(f"{name} is a {card.kind}, not a line reader", remedy="Name a model of kind crnn.")
+            raise ModelError(
+                f"{name} is a {card.kind}, not a line reader", remedy="Name a model of kind crnn."
+            )
         network, charset = read_crnn(data, card.file)
         stamp = EngineStamp(card.name, card.version, card.sha256, card.settings)
         return cls(network, charset, stamp, device=device, precision=precision, calibration=card.calibration)
@@ -153,7 +161,10 @@ class CrnnRecognizer:
             for row, job in enumerate(batch):
                 ink[row, 0, :, : job.image.shape[1]] = job.image
             x = 1 - torch.from_numpy(ink).to(self._device).float() / 255
-            with torch.inference_mode(), torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
+            with (
+                torch.inference_mode(),
+                torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16),
+            ):
                 logits, _ = self._network(x, torch.tensor(widths, device=self._device))
             scores = logits.float().log_softmax(2).transpose(0, 1).cpu().numpy()
             for row, job in enumerate(batch):

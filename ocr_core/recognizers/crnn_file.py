@@ -6,7 +6,6 @@ Weights are stored in half precision; batch norm is kept as it is, so that a fil
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 
@@ -26,7 +25,9 @@ _MOST_CLASSES = 20_000
 def write_crnn(path: Path, network: Crnn, charset: Charset) -> None:
     """Write a network's weights, shape and characters, atomically."""
     if charset.classes != network.shape.classes:
-        raise ModelError(f"{charset.classes} classes in the table, {network.shape.classes} in the network", remedy="")
+        raise ModelError(
+            f"{charset.classes} classes in the table, {network.shape.classes} in the network", remedy=""
+        )
     tensors = {}
     for name, value in network.state_dict().items():
         half = value.is_floating_point() and not name.endswith(("running_mean", "running_var"))
@@ -34,7 +35,7 @@ def write_crnn(path: Path, network: Crnn, charset: Charset) -> None:
     header = {"format": FORMAT, "shape": json.dumps(asdict(network.shape)), "characters": charset.characters}
     part = path.with_name(path.name + ".part")
     save_file(tensors, str(part), metadata=header)
-    os.replace(part, path)
+    part.replace(path)
 
 
 def read_crnn(data: bytes, name: str) -> tuple[Crnn, Charset]:

@@ -4,20 +4,23 @@ After Shi, Bai and Yao, "An End-to-End Trainable Neural Network for Image-based 
 column max pooling and the auxiliary CTC head of Retsinas et al., "Best Practices for a Handwritten Text Recognition
 System" (DAS 2022).
 
-A line's output does not depend on what it is batched with: columns right of a line are set to zero after every block, which is
-what the convolution would see beyond the edge, and the backward LSTM starts at the line's own last frame.
+A line's output does not depend on what it is batched with: columns right of a line are set to zero after every block,
+which is what the convolution would see beyond the edge, and the backward LSTM starts at the line's own last frame.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import cast
 
 # Lines come in many widths and oneDNN compiles kernels for each: its default of 1024 is outgrown within an epoch.
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16384")
 
-import torch  # noqa: E402
-from torch import Tensor, nn  # noqa: E402
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 REDUCTION = 4
 """Columns of the input for each output frame."""
@@ -97,7 +100,9 @@ class Crnn(nn.Module):
         super().__init__()
         self.shape = shape
         a, b, c, d = shape.channels
-        self.stem = nn.Sequential(nn.Conv2d(1, a, 5, 2, 2, bias=False), nn.BatchNorm2d(a), nn.ReLU(inplace=True))
+        self.stem = nn.Sequential(
+            nn.Conv2d(1, a, 5, 2, 2, bias=False), nn.BatchNorm2d(a), nn.ReLU(inplace=True)
+        )
         self.stages = nn.ModuleList(
             [
                 nn.ModuleList([Block(a, b, (2, 2)), Block(b, b)]),
@@ -131,16 +136,20 @@ class Crnn(nn.Module):
             y = self.drop(layer(y, mirror))
         return self.head(y), auxiliary
 
+    def blocks(self) -> Iterator[Block]:
+        """The convolution blocks after the stem, in order."""
+        for stage in self.stages:
+            yield from cast("Iterable[Block]", stage)
+
     def _features(self, x: Tensor, frames: Tensor) -> Tensor:
         even = bool((frames * REDUCTION >= x.shape[3]).all())
         x = self.stem(x.contiguous(memory_format=torch.channels_last))
         if not even:
             x = x * _held(frames * 2, x)
-        for stage in self.stages:
-            for block in stage:  # type: ignore[union-attr]
-                x = block(x)
-                if not even:
-                    x = x * _held(frames, x)
+        for block in self.blocks():
+            x = block(x)
+            if not even:
+                x = x * _held(frames, x)
         return x.amax(dim=2)
 
 
@@ -162,9 +171,13 @@ def _gather(x: Tensor, places: Tensor) -> Tensor:
 
 def fold_norms(network: Crnn) -> Crnn:
     """Fold every batch norm into the convolution before it, in place. For inference only."""
-    fuse = torch.nn.utils.fusion.fuse_conv_bn_eval
-    network.stem[0], network.stem[1] = fuse(network.stem[0], network.stem[1]), nn.Identity()
-    for module in network.modules():
-        if isinstance(module, Block):
-            module.conv, module.norm = fuse(module.conv, module.norm), nn.Identity()  # type: ignore[assignment]
+    conv, norm = cast("nn.Conv2d", network.stem[0]), cast("nn.BatchNorm2d", network.stem[1])
+    network.stem[0], network.stem[1] = fuse_conv_bn_eval(conv, norm), nn.Identity()
+    for block in network.blocks():
+        block.conv, block.norm = fuse_conv_bn_eval(block.conv, block.norm), nn.Identity()  # type: ignore[assignment]
     return network
+
+
+def channels_last(network: Crnn, device: torch.device | str = "cpu") -> Crnn:
+    """Move a network to a device, its convolutions in the layout that is fastest on processors of today."""
+    return network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]

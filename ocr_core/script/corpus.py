@@ -176,10 +176,12 @@ def _hand_tags(path: Path) -> dict[tuple[int, ...], int]:
     return found
 
 
-def papers(folders: Sequence[Path], count: int, rng: np.random.Generator) -> list[GreyImage]:
+def papers(
+    folders: Sequence[Path], count: int, rng: np.random.Generator, exclude: Sequence[str] = ()
+) -> list[GreyImage]:
     """Pieces of empty paper, uint8 ``[72, about 300]``, from pages, at the size of stored lines."""
     found: list[GreyImage] = []
-    pages = [p for f in folders for p in sorted(f.glob("*.jpg"))]
+    pages = [p for f in folders for p in sorted(f.glob("*.jpg")) if not any(e in p.name for e in exclude)]
     for path in (pages[i] for i in rng.permutation(len(pages))):
         image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
         if image is None:
@@ -288,7 +290,7 @@ def ink_mask(pixels: GreyImage) -> Mask:
 def arabic_text(lines: Sequence[str], rng: np.random.Generator) -> str:
     """Some words of a real line, perhaps with vowel signs, kashida, digits or punctuation."""
     words = lines[int(rng.integers(len(lines)))].split()
-    count = int(rng.integers(1, 11))
+    count = int(rng.integers(1, 11 if rng.random() < 0.7 else 3))
     start = int(rng.integers(0, max(1, len(words) - count + 1)))
     chosen = words[start : start + count]
     if rng.random() < 0.15:
@@ -314,7 +316,7 @@ def arabic_text(lines: Sequence[str], rng: np.random.Generator) -> str:
 def latin_text(lines: Sequence[str], rng: np.random.Generator) -> str:
     """Some words of a real line, now and then in capitals."""
     words = lines[int(rng.integers(len(lines)))].split()
-    count = int(rng.integers(1, 11))
+    count = int(rng.integers(1, 11 if rng.random() < 0.7 else 3))
     start = int(rng.integers(0, max(1, len(words) - count + 1)))
     text = " ".join(words[start : start + count])
     return text.upper() if rng.random() < 0.12 else text
@@ -367,13 +369,33 @@ def _nothing_to_read(material: Material, rng: np.random.Generator, paper: GreyIm
             axes = (int(rng.integers(1, 30)), int(rng.integers(1, 14)))
             cv2.ellipse(mask, (x, y), axes, float(rng.uniform(0, 180)), 0, 360, 255, -1)
         mask = warp(mask, rng, 1.0, 0.0)
-    elif choice < 0.82:  # a long stroke, straight or curled
+    elif choice < 0.8:  # a long stroke, straight or curled
         points = np.cumsum(rng.normal((12, 0), (6, 7), (int(columns // 14), 2)), axis=0) + (10, rows / 2)
         cv2.polylines(mask, [points.astype(np.int32)], False, 255, int(rng.integers(1, 6)), cv2.LINE_AA)
+    elif choice < 0.93:
+        _draw_border(mask, rng)
     image = ink_on_paper(mask, rng, paper)
     if rng.random() < 0.5:
         image = rule(image, rng)
     return degrade(image, rng, float(rng.random()))
+
+
+def _draw_border(mask: Mask, rng: np.random.Generator) -> None:
+    """A piece of a frame into `mask`: a row of dots or dashes, a bar, a box, perhaps with a corner."""
+    rows, columns = mask.shape
+    weight = int(rng.integers(1, 6))
+    for y in rng.integers(4, rows - 4, int(rng.integers(1, 3))):
+        step = int(rng.integers(2, 8)) * weight
+        dash = 1 if rng.random() < 0.6 else step // 2
+        for x in range(int(rng.integers(0, 30)), columns, max(step, dash + 2 * weight)):
+            cv2.line(mask, (x, int(y)), (x + dash - 1, int(y)), 255, weight)
+    if rng.random() < 0.4:
+        radius = int(rng.integers(5, rows // 2))
+        cv2.ellipse(mask, (radius + 4, rows // 2), (radius, radius), 0, 90, 270, 255, weight)
+    if rng.random() < 0.3:
+        x0, y0 = int(rng.integers(0, columns // 2)), int(rng.integers(0, rows // 2))
+        corner = (x0 + int(rng.integers(20, columns)), y0 + int(rng.integers(8, rows)))
+        cv2.rectangle(mask, (x0, y0), corner, 255, -1 if rng.random() < 0.5 else weight)
 
 
 def _sample(pixels: GreyImage, script: int, hand: bool | None, source: str) -> Sample:

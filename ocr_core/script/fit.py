@@ -21,7 +21,7 @@ from ocr_core.training.synthetic import rule
 
 log = logging.getLogger(__name__)
 
-SHARES = {LATIN: 0.40, ARABIC: 0.40, OTHER: 0.07, NONE: 0.13}
+SHARES = {LATIN: 0.41, ARABIC: 0.41, OTHER: 0.05, NONE: 0.13}
 """Share of each script in a batch, whatever the number of its lines."""
 
 

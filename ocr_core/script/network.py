@@ -19,9 +19,9 @@ class ScriptNet(nn.Module):
     Modern Neural Networks*, 2017); it is fitted on lines kept out of training and travels with the weights.
     """
 
-    def __init__(self, channels: tuple[int, ...] = (16, 32, 48, 64, 64), dropout: float = 0.2) -> None:
+    def __init__(self, channels: tuple[int, ...] = (12, 24, 48, 64, 64), dropout: float = 0.2) -> None:
         super().__init__()
-        strides = (2, 2, 2, 1, 1)
+        strides = (2, 2, 2, 1, 2)
         layers: list[nn.Module] = []
         before = 1
         for index, (width, stride) in enumerate(zip(channels, strides, strict=True)):
@@ -32,7 +32,7 @@ class ScriptNet(nn.Module):
                 nn.ReLU(inplace=True),
             ]
             before = width
-        self.features = nn.Sequential(*layers)  # [n, 1, 40, 120] → [n, 64, 5, 15]
+        self.features = nn.Sequential(*layers)  # [n, 1, 40, 120] → [n, 64, 3, 8]
         self.drop = nn.Dropout(dropout)
         self.head = nn.Linear(2 * before, len(SCRIPTS) + 1)
         self.register_buffer("temperature", torch.ones(()))

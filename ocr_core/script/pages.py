@@ -8,8 +8,11 @@ from dataclasses import dataclass, replace
 
 from ocr_core.records import Script
 
-PULL = 0.98
-"""The rest of a page counts as at most this sure about a line: stronger evidence of the line itself wins."""
+READABLE = (Script.LATIN, Script.ARABIC, Script.OTHER)
+PSEUDO_LINES = (0.25, 0.25, 0.05)
+"""What is believed of a page before it is seen, in lines of each of `READABLE`. The less, the more a page pulls."""
+FLOOR = 1e-4
+"""No line is more certain than this about what it is not."""
 OTHER_FROM = 0.8
 """A line is of another script only where the network is this sure."""
 
@@ -91,19 +94,21 @@ def decide_page(lines: Sequence[LineScript], weights: Sequence[float] | None = N
 def _in_context(
     index: int, lines: Sequence[LineScript], weights: Sequence[float], voters: Sequence[int]
 ) -> LineScript:
-    """One line, given all other lines with letters."""
-    line = lines[index]
-    others = [i for i in voters if i != index and lines[i].script is not Script.OTHER]
-    if line.script is Script.OTHER:
-        return line
-    latin = sum(weights[i] * lines[i].latin for i in others)
-    arabic = sum(weights[i] * lines[i].arabic for i in others)
-    prior = _clip(arabic / (latin + arabic), PULL) if latin + arabic > 0 else 0.5
-    own = _clip(line.arabic / max(line.arabic + line.latin, 1e-9), 0.9999)
-    odds = own / (1 - own) * prior / (1 - prior)
-    is_arabic = odds / (1 + odds)
-    script = Script.ARABIC if is_arabic >= 0.5 else Script.LATIN
-    return replace(line, script=script, confidence=max(is_arabic, 1 - is_arabic))
+    """One line with letters, given all others: Bayes' rule, the others' smoothed shares being the prior."""
+    usual = sum(weights[i] for i in voters) / len(voters) or 1.0
+    seen = [usual * lines_of for lines_of in PSEUDO_LINES]
+    for other in voters:
+        if other != index:
+            seen = [s + weights[other] * p for s, p in zip(seen, _readable(lines[other]), strict=True)]
+    posterior = [s * p for s, p in zip(seen, _readable(lines[index]), strict=True)]
+    best = max(range(len(READABLE)), key=posterior.__getitem__)
+    return replace(lines[index], script=READABLE[best], confidence=posterior[best] / sum(posterior))
+
+
+def _readable(line: LineScript) -> list[float]:
+    """Probabilities of `READABLE` given that the line has letters; sum 1."""
+    raw = [max(p, FLOOR) for p in (line.latin, line.arabic, line.other)]
+    return [p / sum(raw) for p in raw]
 
 
 def _like_neighbours(index: int, line: LineScript, judged: dict[int, LineScript]) -> LineScript:
@@ -111,10 +116,6 @@ def _like_neighbours(index: int, line: LineScript, judged: dict[int, LineScript]
     nearest = min(judged, key=lambda i: (abs(i - index), i > index))
     like = judged[nearest]
     return replace(line, script=like.script, confidence=like.confidence)
-
-
-def _clip(share: float, limit: float) -> float:
-    return min(max(share, 1 - limit), limit)
 
 
 def _mean(values: Sequence[float], weights: Sequence[float]) -> float:

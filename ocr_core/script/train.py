@@ -22,10 +22,9 @@ from ocr_core.records import EngineStamp, Script
 from ocr_core.script import corpus
 from ocr_core.script.corpus import HAND, LATIN, NONE, PRINT, UNKNOWN, Material, RealLine, Sample
 from ocr_core.script.fit import calibrate, fit
-from ocr_core.script.measure import measure_pages, measure_samples
+from ocr_core.script.measure import measure_pages, measure_samples, pages_by_outline
 from ocr_core.script.network import ScriptNet
 from ocr_core.script.router import ScriptRouter
-from ocr_core.training.ground_truth import read_pages
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +110,7 @@ def load_real(config: TrainScriptConfig) -> tuple[list[RealLine], list[RealLine]
             out = line.document in held or (every > 0 and corpus.is_held_out(line.document, every))
             (held_out if out else training).append(line)
 
-    sort(corpus.page_lines(data / "hooker", "hooker", r"JDH_\d+_\d+_(\w+?)_\d+$", HAND), HELD_OUT_LETTERS, 10)
+    sort(corpus.page_lines(data / "hooker", "hooker", r"JDH_\d+_\d+_(\d+[a-z]*)", HAND), HELD_OUT_LETTERS, 10)
     sort(corpus.page_lines(data / "stanford", "stanford", r"^(\w+?)(?:_2)?$", UNKNOWN), HELD_OUT_STANFORD, 0)
     sort(corpus.page_lines(data / "print_en", "print_en", r"^(.+)_page", PRINT), HELD_OUT_BOOKS, 0)
     for path in sorted((data / "latin_lines").glob("*.parquet")):
@@ -130,13 +129,14 @@ def gather_material(
         raise UsageError(
             f"no fonts below {config.fonts}", remedy="Install Arabic fonts or name their folder."
         )
+    held_pages = [f"_{letter}_" for letter in HELD_OUT_LETTERS] + list(HELD_OUT_STANFORD)
     return Material(
         tuple(arabic_fonts),
         tuple(latin_fonts),
         tuple(other_fonts),
         tuple(t for t in _arabic_lines(config.data) if not corpus.is_held_out(t, 20)),
         tuple(r.text for r in real if corpus.has_letters(r.text)),
-        tuple(corpus.papers([config.data / "hooker", config.data / "stanford"], 600, rng)),
+        tuple(corpus.papers([config.data / "hooker", config.data / "stanford"], 600, rng, held_pages)),
         tuple(r for r in real),
     )
 
@@ -214,11 +214,11 @@ def _figures(network: ScriptNet, dev: Sequence[Sample], data: Path) -> list[Figu
     router = ScriptRouter(network, EngineStamp("script-router", "0"))
     figures = measure_samples(router, dev)
     if (data / "arabic_hand").is_dir():
-        pages = measure_pages(router, read_pages(data / "arabic_hand"), Script.ARABIC)
+        pages = measure_pages(router, pages_by_outline(data / "arabic_hand"), Script.ARABIC)
         figures += [
             Figure("arabic_hand lines alone", pages.line_accuracy, pages.lines),
             Figure("arabic_hand lines in their page", pages.settled_accuracy, pages.lines),
-            Figure("arabic_hand pages", pages.page_accuracy, pages.lines),
+            Figure("arabic_hand pages (counted in pages)", pages.page_accuracy, pages.pages),
         ]
     return figures
 

@@ -12,12 +12,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ocr_core.ground import local_ground
 from ocr_core.records import GreyImage
 
 HEIGHT = 40
 WIDTH = 120
 STRIDE = 80
-MAX_WINDOWS = 8
+MAX_WINDOWS = 5
 MIN_INK = 0.006
 """A window with a smaller share of ink shows nothing."""
 
@@ -70,15 +71,8 @@ def to_ink(image: GreyImage) -> Windows:
 
     The stretch is at most fourfold, so that the grain of empty paper does not become ink.
     """
-    rows, columns = image.shape
-    cell = max(2, rows // 12)
-    small = cv2.resize(image, (max(3, columns // cell), max(3, rows // cell)), interpolation=cv2.INTER_AREA)
-    small = cv2.dilate(small, np.ones((5, 5), np.uint8), borderType=cv2.BORDER_REPLICATE)
-    small = cv2.blur(small, (7, 5), borderType=cv2.BORDER_REPLICATE)
-    ground = cv2.resize(small, (columns, rows), interpolation=cv2.INTER_LINEAR)
-    ratio = np.asarray(
-        cv2.divide(cv2.add(image, 1), cv2.add(ground, 1), scale=255), dtype=np.uint8
-    )  # no 0 / 0
+    ground = np.maximum(local_ground(image), 1)  # black all over is ground too
+    ratio = np.asarray(cv2.divide(np.maximum(image, 1), ground, scale=255), dtype=np.uint8)
     counts = np.cumsum(np.bincount(ratio.ravel(), minlength=256))
     dark = min(int(np.searchsorted(counts, 0.01 * counts[-1])), 190)
     table = np.clip((250 - np.arange(256)) / (250 - dark), 0, 1).astype(np.float32)

@@ -52,6 +52,12 @@ def display_width(text: str) -> int:
     return sum(_char_width(c) for c in text)
 
 
+def printable(text: str) -> str:
+    """`text` as a terminal may show it, as many characters as before: no control character (ESC!) of a transcript
+    drives the terminal, no bidi control mixes up the columns."""
+    return "".join(" " if c in "\n\r\t" else "�" if _drives_terminal(c) else c for c in text)
+
+
 def _char_width(char: str) -> int:
     if " " <= char <= "~":
         return 1
@@ -84,8 +90,7 @@ def _cell(value: Any) -> str:
         text = value
     else:
         text = json.dumps(value, ensure_ascii=False)
-    # A control character (ESC!) in a text must not drive the terminal, nor bidi controls mix up columns.
-    text = "".join(" " if c in "\n\r\t" else "�" if _drives_terminal(c) else c for c in text)
+    text = printable(text)
     if display_width(text) <= MAX_CELL:
         return text
     kept, width = [], 0

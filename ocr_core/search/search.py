@@ -6,12 +6,12 @@ that postings will give (k1 = 1.2, b = 0.75, statistics over all lines of the li
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Final
 
 import duckdb
 
+from ocr_core.errors import UsageError
 from ocr_core.library import Library
 from ocr_core.library.folding import fold_tokens
 from ocr_core.records import Box
@@ -21,8 +21,9 @@ SNIPPET_CHARS: Final = 240
 _K1: Final = 1.2
 _B: Final = 0.75
 
-# Every word between two spaces of its own, so that neighbours share none.
-_PADDED: Final = "' ' || replace(text_search, ' ', '  ') || ' '"
+_PADDED: Final = "' ' || text_search || ' '"
+# Every word between two spaces of its own: occurrences side by side share none and can be counted.
+_SPACED: Final = "' ' || replace(text_search, ' ', '  ') || ' '"
 _DETAILS: Final = (
     "line_id, page_id, doc_id, collection, source_path, page_number, line_order, x0, y0, x1, y1, direction, "
     "text, confidence, engine"
@@ -62,20 +63,24 @@ def search(library: Library, query: str, *, limit: int = 20, collection: str | N
     line.
 
     Raises:
-        UsageError: the query holds nothing to look for.
+        UsageError: the query holds nothing to look for, or `limit` is below 1.
         LibraryError: the library cannot be read.
     """
     wanted = parse(query)
-    with closing(library.connect()) as con:
-        scores = _rank(con, wanted, limit, collection)
-        if not scores:
-            return []
-        rows = con.execute(
-            f"SELECT {_DETAILS} FROM lines WHERE line_id IN (SELECT unnest($ids))", {"ids": list(scores)}
-        )
-        names = [column[0] for column in rows.description or ()]
-        found = {row[0]: dict(zip(names, row, strict=True)) for row in rows.fetchall()}
-    return [_hit(found[line_id], score, wanted) for line_id, score in scores.items()]
+    if limit < 1:
+        raise UsageError(f"Not a number of hits: {limit}", remedy="Ask for one at least.")
+    return library.reading(lambda con: _find(con, wanted, limit, collection))
+
+
+def _find(con: duckdb.DuckDBPyConnection, query: Query, limit: int, collection: str | None) -> list[Hit]:
+    scores = _rank(con, query, limit, collection)
+    if not scores:
+        return []
+    places = ", ".join("?" * len(scores))  # written out, the list reaches the reader of the files
+    rows = con.execute(f"SELECT {_DETAILS} FROM lines WHERE line_id IN ({places})", list(scores))
+    names = [column[0] for column in rows.description or ()]
+    found = {row[0]: dict(zip(names, row, strict=True)) for row in rows.fetchall()}
+    return [_hit(found[line_id], score, query) for line_id, score in scores.items()]
 
 
 def mark(text: str, query: Query) -> list[tuple[int, int]]:
@@ -102,35 +107,36 @@ def _rank(
     con: duckdb.DuckDBPyConnection, query: Query, limit: int, collection: str | None
 ) -> dict[str, float]:
     """Scores of the best lines by line id, best first."""
-    patterns = {f"p{i}": _pattern(clause) for i, clause in enumerate(query.clauses)}
-    counts = ", ".join(f"count_if(contains(padded, ${name}))" for name in patterns)
-    words = "strlen(padded) - strlen(text_search) - 1"  # two spaces a word, one fewer in the text
-    source = f"(SELECT *, {_PADDED} AS padded FROM lines WHERE text_search <> '')"
+    patterns = {f"p{i}": _pattern(clause, " ") for i, clause in enumerate(query.clauses)}
+    counts = ", ".join(f"count_if(contains({_PADDED}, ${name}))" for name in patterns)
     lines, total, *found = con.execute(
-        f"SELECT count(*), sum({words}), {counts} FROM {source}", patterns
+        f"SELECT count(*), sum(words), {counts} FROM lines WHERE words > 0", patterns
     ).fetchall()[0]
     if not all(found):
         return {}
     weights = {f"df{i}": float(df) for i, df in enumerate(found)}
+    spaced = {f"s{i}": _pattern(clause, "  ") for i, clause in enumerate(query.clauses)}
     scores = " + ".join(
         f"ln(($lines - $df{i} + 0.5) / ($df{i} + 0.5) + 1) * tf{i} * {_K1 + 1}"
         f" / (tf{i} + {_K1} * ({1 - _B} + {_B} * words / $mean))"
         for i in range(len(patterns))
     )
     frequencies = ", ".join(
-        f"(strlen(padded) - strlen(replace(padded, ${name}, ''))) // strlen(${name}) AS tf{i}"
-        for i, name in enumerate(patterns)
+        f"(strlen(spaced) - strlen(replace(spaced, ${name}, ''))) // strlen(${name}) AS tf{i}"
+        for i, name in enumerate(spaced)
     )
-    holds = " AND ".join(f"contains(padded, ${name})" for name in patterns)
+    holds = " AND ".join(f"contains({_PADDED}, ${name})" for name in patterns)
     ranked = con.execute(
         f"""
         SELECT line_id, round({scores}, 9) AS score
-        FROM (SELECT line_id, source_path, page_number, line_order, {words} AS words, {frequencies}
-              FROM {source} WHERE {holds} AND ($collection IS NULL OR collection = $collection))
+        FROM (SELECT line_id, source_path, page_number, line_order, words, {frequencies}
+              FROM (SELECT *, {_SPACED} AS spaced FROM lines WHERE {holds} AND words > 0
+                    AND ($collection IS NULL OR collection = $collection)))
         ORDER BY score DESC, source_path, page_number, line_order, line_id LIMIT $limit
         """,
         {
             **patterns,
+            **spaced,
             **weights,
             "lines": lines,
             "mean": total / lines,
@@ -141,8 +147,8 @@ def _rank(
     return dict(ranked.fetchall())
 
 
-def _pattern(clause: Clause) -> str:
-    whole = " " + "  ".join(clause.words)
+def _pattern(clause: Clause, between: str) -> str:
+    whole = " " + between.join(clause.words)
     return whole if clause.prefix else whole + " "
 
 

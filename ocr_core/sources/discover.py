@@ -14,7 +14,7 @@ from natsort import natsort_keygen, ns
 
 from ocr_core.errors import UsageError
 from ocr_core.records import Failure, SourceFile, Stage
-from ocr_core.sources import sniff
+from ocr_core.sources import errors, sniff
 
 log = logging.getLogger(__name__)
 
@@ -172,13 +172,5 @@ def _file(path: Path, name: str, root: Path) -> Found:
 
 def unreadable(source_path: str, error: OSError, *, what: str = "file") -> Failure:
     """The Failure for a file or folder that the operating system refuses."""
-    if isinstance(error, PermissionError):
-        return Failure(
-            source_path, Stage.DISCOVER, "permission", f"This user may not read the {what}.",
-            "Give read permission (`chmod u+rX`), or run as its owner.",
-        )  # fmt: skip
-    said = error.strerror or type(error).__name__
-    return Failure(
-        source_path, Stage.DISCOVER, "unreadable", f"The {what} cannot be read: {said}.",
-        "Check the disk or the network share, then run again.",
-    )  # fmt: skip
+    why = errors.of_system(error, what=what)
+    return Failure(source_path, Stage.DISCOVER, why.kind, why.message, why.remedy)

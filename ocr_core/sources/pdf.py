@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ocr_core.errors import PageError
 from ocr_core.records import GreyImage, PageArray, PageImage, PageRef, TextLine
-from ocr_core.sources import images, poppler, textlayer
+from ocr_core.sources import errors, images, poppler, textlayer
 from ocr_core.sources.poppler import POINTS_PER_INCH, PdfImage, PdfPage
 from ocr_core.sources.settings import ExistingText, ReadSettings
 from ocr_core.sources.textlayer import DrawnLine
@@ -29,6 +29,7 @@ SCAN_SHARE = 0.7  # of the page's area, from which an image makes the page a sca
 SQUARE = 1.15  # largest ratio of x to y resolution for a scan to be used as it is
 THUMBNAIL = 200  # longer side of the drawings that scans are compared with, pixels
 ALIKE = 0.97  # correlation from which a scan shows what the page shows
+CERTAIN = 0.99  # … and from which no other way to turn it is tried
 LOCAL = 28.0  # grey levels by which no spot of the two, slightly blurred, may differ
 BRIGHTNESS = 16.0  # … nor their means
 _SHIFTS = (-1.0, -0.5, 0.0, 0.5, 1.0)
@@ -71,6 +72,8 @@ def read(refs: Sequence[PageRef], settings: ReadSettings) -> Iterator[PageImage 
                 yield _page(ref, survey, settings)
             except PageError as error:
                 yield error
+            except (MemoryError, OSError) as error:  # also a full temporary folder
+                yield errors.of_system(error)
 
 
 def _survey(path: Path, refs: Sequence[PageRef], settings: ReadSettings) -> _Survey:
@@ -161,14 +164,8 @@ def full_page_image(page: PdfPage, drawn: Sequence[PdfImage]) -> PdfImage | None
 
 def _share(page: PdfPage, image: PdfImage) -> float:
     """Area of the drawn image as a share of the page's."""
-    return (
-        image.width
-        / image.x_ppi
-        * image.height
-        / image.y_ppi
-        * POINTS_PER_INCH**2
-        / (page.width * page.height)
-    )
+    square_inches = image.width / image.x_ppi * image.height / image.y_ppi
+    return square_inches * POINTS_PER_INCH**2 / (page.width * page.height)
 
 
 def _native(ref: PageRef, page: PdfPage, scan: PdfImage, settings: ReadSettings) -> PageArray | None:
@@ -224,6 +221,8 @@ def matching_turn(stored: PageArray, shown: GreyImage, rotation: int) -> tuple[i
         score = _alike(candidate, shown)
         if score > best_score + 0.01:  # of equals the expected one, which comes first
             best, best_score = turn, score
+        if turn == expected and score > CERTAIN:
+            break
     return best if best_score >= ALIKE else None
 
 

@@ -102,6 +102,9 @@ def refused(stderr: str) -> PageError:
         )
     if "Invalid page count 0" in stderr or "can not be after the last page (0)" in stderr:
         return without_pages()
+    if "Couldn't open file" in stderr:
+        return PageError("unreadable", "The file cannot be opened.",
+                         remedy="Check that it is still there and may be read, then run again.")  # fmt: skip
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     said = next((line for line in lines if "Error" in line), lines[0] if lines else "no reason given")
     return PageError("damaged", f"Poppler cannot read the PDF: {said[:200].rstrip('.')}.", remedy=REPAIR)

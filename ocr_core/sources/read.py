@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ocr_core.errors import PageError
 from ocr_core.records import Failure, PageImage, PageRef, Stage
-from ocr_core.sources import images, pdf, sniff
+from ocr_core.sources import errors, images, pdf, sniff
 from ocr_core.sources.settings import ReadSettings
 
 DEFAULTS = ReadSettings()
@@ -47,15 +47,8 @@ def _read_images(pages: Sequence[PageRef], settings: ReadSettings) -> Iterator[P
             yield PageImage(page, raster.pixels, raster.dpi, "image")
         except PageError as error:
             yield error
-        except MemoryError:
-            yield PageError("too-large", "There is not enough memory to decode the page.",
-                            remedy="Scale it down, or run with fewer workers.")  # fmt: skip
-        except PermissionError:
-            yield PageError("permission", "This user may not read the file.",
-                            remedy="Give read permission (`chmod u+rX`), or run as its owner.")  # fmt: skip
-        except OSError as error:
-            yield PageError("unreadable", f"The file cannot be read: {error.strerror or error}.",
-                            remedy="Check that it is there and the disk is sound, then run again.")  # fmt: skip
+        except (MemoryError, OSError) as error:
+            yield errors.of_system(error)
 
 
 def _failure(page: PageRef, error: PageError) -> Failure:

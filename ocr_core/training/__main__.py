@@ -10,7 +10,9 @@ from ocr_core.training.config import load_config
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m ocr_core.training", description="Train a CRNN; resumes by itself.")
+    parser = argparse.ArgumentParser(
+        prog="python -m ocr_core.training", description="Train a CRNN; resumes by itself."
+    )
     parser.add_argument("config", type=Path, help="TOML file of training settings")
     parser.add_argument("--data", type=Path, help="folder that the corpora's paths start from")
     parser.add_argument("--folder", type=Path, help="folder of the run: checkpoints, metrics, weights")

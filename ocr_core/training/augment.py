@@ -47,7 +47,7 @@ def _bordered(line: CachedLine, rng: np.random.Generator) -> Grey:
 
 def _bend(image: Grey, line: CachedLine, height: int, rng: np.random.Generator, strength: float) -> Grey:
     """Scale, shift, shear, rotate and wave the strip into a picture `height` pixels high, in one resampling."""
-    rows, columns = image.shape
+    _rows, columns = image.shape
     region_width = columns - 2 * line.left
     scale = NOMINAL / height
     stretch = float(np.exp(rng.normal(0, 0.10 * strength)))
@@ -93,12 +93,10 @@ def _ink(image: Grey, rng: np.random.Generator, strength: float) -> Grey:
     gamma = float(np.exp(rng.normal(0, 0.3 * strength)))
     table = 255 - depth * 255 * (1 - np.arange(256, dtype=np.float32) / 255) ** gamma
     ground = rng.uniform(0, 18 * strength)
-    out = cv2.LUT(image, np.clip(table - ground * (rng.random() < 0.3), 0, 255).astype(np.float32))
+    table = np.clip(table - ground * (rng.random() < 0.3), 0, 255).astype(np.float32)
+    out = np.asarray(cv2.LUT(image, table), dtype=np.float32)
     if rng.random() < 0.4 * strength:
-        grain = np.empty(image.shape, np.float32)
-        cv2.setRNGSeed(int(rng.integers(2**31)))
-        cv2.randn(grain, 0, float(rng.uniform(2, 12)))
-        out = out + grain
+        out += rng.standard_normal(image.shape, dtype=np.float32) * np.float32(rng.uniform(2, 12))
     if rng.random() < 0.15 * strength:
         _blot(out, rng)
     return np.clip(out, 0, 255).astype(np.uint8)
@@ -114,9 +112,11 @@ def _blot(image: NDArray[np.float32], rng: np.random.Generator) -> None:
 
 
 def _smooth_noise(length: int, step: float, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Standard normal values every `step` places, cosine-free cubic between: float32 [length]."""
+    """Standard normal values every `step` places, cubic between: float32 [length]."""
     knots = rng.standard_normal(max(2, round(length / step) + 2)).astype(np.float32)
-    return cv2.resize(knots[None], (length, 1), interpolation=cv2.INTER_CUBIC)[0]
+    return np.asarray(
+        cv2.resize(knots[None], (length, 1), interpolation=cv2.INTER_CUBIC)[0], dtype=np.float32
+    )
 
 
 _CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))

@@ -48,11 +48,17 @@ class Batch:
         targets = torch.split(self.targets, self.lengths.tolist())[number::parts]
         picked = slice(number, None, parts)
         return Batch(
-            self.images[picked], self.widths[picked], torch.cat(targets), self.lengths[picked], self.rows[picked]
+            self.images[picked],
+            self.widths[picked],
+            torch.cat(targets),
+            self.lengths[picked],
+            self.rows[picked],
         )
 
 
-def plan_epoch(cache: LineCache, settings: TrainSettings, charset: Charset, epoch: int) -> list[tuple[int, ...]]:
+def plan_epoch(
+    cache: LineCache, settings: TrainSettings, charset: Charset, epoch: int
+) -> list[tuple[int, ...]]:
     """Rows of the cache for each batch of an epoch, lines of like width together, batches in random order.
 
     Each corpus gives its share of the samples; it is gone through completely before a line of it comes again.
@@ -98,12 +104,12 @@ def _packed(lines: Sequence[tuple[int, float]], schedule: ScheduleSettings) -> I
 def make_batch(
     cache: LineCache,
     rows: Sequence[int],
-    charset: Charset,
+    charset: Charset | None,
     height: int,
     augment: AugmentSettings | None = None,
     seed: Sequence[int] = (0,),
 ) -> Batch:
-    """Cut, distort (unless `augment` is None) and stack lines."""
+    """Cut, distort (unless `augment` is None) and stack lines; without a charset there are no targets."""
     images: list[NDArray[np.uint8]] = []
     targets: list[list[int]] = []
     for place, row in enumerate(rows):
@@ -113,10 +119,16 @@ def make_batch(
         else:
             image = distorted(line, height, np.random.default_rng([*seed, place]), augment)
         images.append(image)
-        targets.append(charset.encode(line.text))
+        targets.append(charset.encode(line.text) if charset else [])
     stacked, widths = stack(images)
     lengths = torch.tensor([len(t) for t in targets])
-    return Batch(stacked, widths, torch.tensor([c for t in targets for c in t]), lengths, tuple(rows))
+    return Batch(
+        stacked,
+        widths,
+        torch.tensor([c for t in targets for c in t], dtype=torch.int64),
+        lengths,
+        tuple(rows),
+    )
 
 
 def stack(images: Sequence[NDArray[np.uint8]]) -> tuple[Tensor, Tensor]:

@@ -1,7 +1,8 @@
 """The line cache: every line of the corpora cut once, before augmentation.
 
-A line is kept as a strip whose nominal region (what inference would cut) is `NOMINAL` pixels high, with more around it and the
-outline as a mask of its own, so that augmentation can move the borders and lift the mask as other segmenters would.
+A line is kept as a strip whose nominal region (what inference would cut) is `NOMINAL` pixels high, with more around it
+and the outline as a mask of its own, so that augmentation can move the borders and lift the mask as other segmenters
+would.
 
 Files: ``pixels.npy`` and ``masks.npy`` (flat uint8, strips row by row) and ``lines.parquet``, one row a line.
 """
@@ -11,9 +12,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +37,9 @@ NOMINAL = 64
 PAD = (0.25, 0.25)
 """What is kept around it above and below, and left and right, as shares of its height (page corpora only)."""
 FORMAT = 1
+_COLUMNS = (
+    "corpus", "page", "document", "split", "text", "offset", "mask_offset", "height", "width", "top", "left",
+)  # fmt: skip
 _PIXELS_PER_CHARACTER = (6.0, 110.0)
 """Lines with fewer or more nominal pixels for each character are mis-paired or mis-cut."""
 _MOST_PIXELS = 2600
@@ -89,7 +92,11 @@ class LineCache:
         size = shape[0] * shape[1]
         start, mask_start = t["offset"][row], t["mask_offset"][row]
         pixels = np.asarray(self._pixels[start : start + size]).reshape(shape)
-        mask = np.asarray(self._masks[mask_start : mask_start + size]).reshape(shape) if mask_start >= 0 else None
+        mask = (
+            np.asarray(self._masks[mask_start : mask_start + size]).reshape(shape)
+            if mask_start >= 0
+            else None
+        )
         return CachedLine(
             pixels, mask, t["top"][row], t["left"][row], t["text"][row], t["corpus"][row], t["page"][row]
         )
@@ -133,10 +140,8 @@ def prepare(settings: TrainSettings) -> Path:
     if (folder / "lines.parquet").exists():
         return folder
     folder.mkdir(parents=True, exist_ok=True)
-    columns: dict[str, list[object]] = {
-        k: [] for k in ("corpus", "page", "document", "split", "text", "offset", "mask_offset", "height", "width", "top", "left")
-    }
-    with open(folder / "pixels.raw", "wb") as pixels, open(folder / "masks.raw", "wb") as masks:
+    columns: dict[str, list[object]] = {name: [] for name in _COLUMNS}
+    with (folder / "pixels.raw").open("wb") as pixels, (folder / "masks.raw").open("wb") as masks:
         for corpus in settings.corpora:
             dropped: dict[str, int] = {}
             for cut in _cuts(corpus, settings.data / corpus.path):
@@ -160,7 +165,7 @@ def prepare(settings: TrainSettings) -> Path:
         np.save(folder / f"{stem}.npy", np.fromfile(folder / f"{stem}.raw", np.uint8))
         (folder / f"{stem}.raw").unlink()
     pq.write_table(pa.table(columns), folder / "lines.part")
-    os.replace(folder / "lines.part", folder / "lines.parquet")
+    (folder / "lines.part").replace(folder / "lines.parquet")
     return folder
 
 
@@ -171,11 +176,13 @@ def _cuts(corpus: CorpusSettings, path: Path) -> Iterator[_Cut]:
     return (_Cut(_scaled(c.pixels, NOMINAL / c.pixels.shape[0]), None, 0, 0, c.text, c.page) for c in lines)
 
 
-def _page_cuts(folder: Path) -> Iterable[_Cut]:
+def _page_cuts(folder: Path) -> Iterator[_Cut]:
     for page in read_pages(folder):
         image = cv2.imread(str(page.image), cv2.IMREAD_GRAYSCALE)
         if image is None:
-            raise UsageError(f"{page.image} is not an image", remedy="Repair the file or take it out of the corpus.")
+            raise UsageError(
+                f"{page.image} is not an image", remedy="Repair the file or take it out of the corpus."
+            )
         grey = np.asarray(image, dtype=np.uint8)
         usual = page_extents([(line.baseline, line.polygon) for line in page.lines])
         for line in page.lines:
@@ -183,7 +190,12 @@ def _page_cuts(folder: Path) -> Iterable[_Cut]:
             scale = (1 + 2 * PAD[0]) * NOMINAL / strip.image.shape[0]
             mask = None if strip.mask is None else _scaled(strip.mask, scale)
             yield _Cut(
-                _scaled(strip.image, scale), mask, round(PAD[0] * NOMINAL), round(PAD[1] * NOMINAL), line.text, page.name
+                _scaled(strip.image, scale),
+                mask,
+                round(PAD[0] * NOMINAL),
+                round(PAD[1] * NOMINAL),
+                line.text,
+                page.name,
             )
 
 

@@ -93,8 +93,8 @@ class RunSettings(_Settings):
     """Where a run lives and how it uses the machine.
 
     Attributes:
-        workers: threads that each take a part of every batch, on the CPU. On a machine that others use too this wastes less than
-            threads inside each operation, which wait for one another thousands of times a step.
+        workers: threads that each take a part of every batch, on the CPU. On a machine that others use too this wastes
+            less than threads inside each operation, which wait for one another thousands of times a step.
     """
 
     folder: Path

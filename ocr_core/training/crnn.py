@@ -5,21 +5,20 @@ from __future__ import annotations
 import json
 import logging
 import math
-import os
+import pickle
 import time
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ocr_core.errors import ModelError
 from ocr_core.recognizers.charset import Charset
-from ocr_core.recognizers.crnn_network import REDUCTION, Crnn, CrnnShape
+from ocr_core.recognizers.crnn_network import REDUCTION, Crnn, CrnnShape, channels_last
 from ocr_core.recognizers.ctc import greedy
 from ocr_core.training.batches import Batch, epoch_batches, make_batch
 from ocr_core.training.cache import LineCache, prepare
+from ocr_core.training.calibrate import Calibration, calibrate
 from ocr_core.training.config import ScheduleSettings, TrainSettings
 from ocr_core.training.export import export_run
 from ocr_core.training.gradients import Workers, autocast
@@ -80,7 +79,9 @@ def train_crnn(settings: TrainSettings) -> TrainResult:
     saved = evaluated = before = time.monotonic()
     lost = 0.0
     while fraction_done(run.progress, settings.schedule) < 1:
-        for place, batch in epoch_batches(run.cache, settings, run.charset, run.progress.epoch, run.progress.place):
+        for place, batch in epoch_batches(
+            run.cache, settings, run.charset, run.progress.epoch, run.progress.place
+        ):
             loss = _step(run, batch)
             now = time.monotonic()
             run.progress.step += 1
@@ -136,31 +137,24 @@ def averaged_network(network: Crnn, average: dict[str, Tensor]) -> Crnn:
     return copy.eval()
 
 
-def read_rows(network: Crnn, cache: LineCache, rows: list[int], charset: Charset, precision: str) -> list[str]:
-    """Texts that a network reads on lines of the cache, undistorted, in the order of `rows`."""
+def read_rows(
+    network: Crnn, cache: LineCache, rows: list[int], charset: Charset, precision: str
+) -> list[tuple[str, float]]:
+    """Texts and raw confidences that a network reads on lines of the cache, undistorted, in the order of `rows`."""
     network.eval()
     device = next(network.parameters()).device
     order = sorted(rows, key=cache.width)
-    texts: dict[int, str] = {}
+    read: dict[int, tuple[str, float]] = {}
     for at in range(0, len(order), 32):
-        batch = make_batch(cache, [r for r in order[at : at + 32]], _Anything(charset), network.shape.height)
+        batch = make_batch(cache, order[at : at + 32], None, network.shape.height)
         with torch.inference_mode(), autocast(device, precision):
             logits, _ = network(batch.images.to(device), batch.widths.to(device))
         scores = logits.float().log_softmax(2).cpu().numpy()
         for place, row in enumerate(batch.rows):
             frames = -(-int(batch.widths[place]) // REDUCTION)
-            texts[row] = charset.decode(greedy(scores[:frames, place]).classes)
-    return [texts[r] for r in rows]
-
-
-class _Anything(Charset):
-    """Encodes nothing: for batches whose transcripts are not learnt from."""
-
-    def __init__(self, charset: Charset) -> None:
-        super().__init__(charset.characters)
-
-    def encode(self, text: str) -> list[int]:
-        return []
+            decoded = greedy(scores[:frames, place])
+            read[row] = (charset.decode(decoded.classes), decoded.confidence)
+    return [read[r] for r in rows]
 
 
 def _start(settings: TrainSettings) -> _Run:
@@ -172,9 +166,11 @@ def _start(settings: TrainSettings) -> _Run:
     n = settings.network
     torch.manual_seed(settings.run.seed)
     network = Crnn(CrnnShape(charset.classes, n.height, n.channels, n.hidden, n.layers, n.dropout))
-    network = network.to(settings.run.device, memory_format=torch.channels_last)
+    network = channels_last(network, settings.run.device)
     average = {k: v.detach().clone() for k, v in network.state_dict().items()}
-    optimiser = torch.optim.AdamW(_groups(network, settings.schedule), lr=settings.schedule.peak, betas=(0.9, 0.99))
+    optimiser = torch.optim.AdamW(
+        _groups(network, settings.schedule), lr=settings.schedule.peak, betas=(0.9, 0.99)
+    )
     run = _Run(settings, cache, charset, network, average, optimiser, Workers(network, settings))
     if (folder / CHECKPOINT).exists():
         _resume(run)
@@ -190,7 +186,10 @@ def _groups(network: nn.Module, schedule: ScheduleSettings) -> list[dict[str, ob
     """Matrices decay, biases and norms do not."""
     matrices = [p for p in network.parameters() if p.ndim > 1]
     rest = [p for p in network.parameters() if p.ndim <= 1]
-    return [{"params": matrices, "weight_decay": schedule.weight_decay}, {"params": rest, "weight_decay": 0.0}]
+    return [
+        {"params": matrices, "weight_decay": schedule.weight_decay},
+        {"params": rest, "weight_decay": 0.0},
+    ]
 
 
 def _step(run: _Run, batch: Batch) -> float:
@@ -204,7 +203,9 @@ def _step(run: _Run, batch: Batch) -> float:
     if bool(torch.isfinite(norm)):
         run.optimiser.step()
     else:
-        logger.warning("epoch %d step %d: gradient not finite, step left out", run.progress.epoch, run.progress.step)
+        logger.warning(
+            "epoch %d step %d: gradient not finite, step left out", run.progress.epoch, run.progress.step
+        )
     _update_average(run)
     return loss
 
@@ -223,28 +224,42 @@ def _update_average(run: _Run) -> None:
 def _evaluate_and_export(run: _Run, loss: float, *, last: bool = False) -> dict[str, ErrorRates]:
     """Read held-out lines with the averaged weights, note the rates, and export where they are the best so far."""
     settings = run.settings
-    network = averaged_network(run.network, run.average).to(memory_format=torch.channels_last)
+    network = channels_last(averaged_network(run.network, run.average))
     rates: dict[str, ErrorRates] = {}
+    readings: list[tuple[int, tuple[str, float]]] = []
     for corpus in settings.corpora:
         rows = run.cache.rows("dev", corpus.name)
         limit = len(rows) if last else max(20, round(settings.run.evaluate_lines * corpus.share))
         rows = rows[:: max(1, len(rows) // limit)]
         if rows:
-            texts = read_rows(network, run.cache, rows, run.charset, settings.run.precision)
-            rates[corpus.name] = error_rates([run.cache.table["text"][r] for r in rows], texts)
+            read = read_rows(network, run.cache, rows, run.charset, settings.run.precision)
+            rates[corpus.name] = error_rates(
+                [run.cache.table["text"][r] for r in rows], [text for text, _ in read]
+            )
+            readings += zip(rows, read, strict=True)
     weight = {c.name: c.share for c in settings.corpora if c.name in rates}
     mean = sum(rates[n].cer * w for n, w in weight.items()) / max(sum(weight.values()), 1e-9)
     line = {
         **asdict(run.progress), "done": fraction_done(run.progress, settings.schedule), "loss": loss, "mean_cer": mean,
         "rates": {n: asdict(r) for n, r in rates.items()},
     }  # fmt: skip
-    with open(settings.run.folder / METRICS, "a", encoding="utf-8") as file:
+    with (settings.run.folder / METRICS).open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
     logger.info("held out: %s", ", ".join(f"{n} CER {r.cer:.3f} WER {r.wer:.3f}" for n, r in rates.items()))
     if mean < run.progress.best or last:
         run.progress.best = min(mean, run.progress.best)
-        export_run(settings, network, run.charset, rates, run.progress.step)
+        export_run(
+            settings, network, run.charset, rates, run.progress.step, _calibration(run.cache, readings)
+        )
     return rates
+
+
+def _calibration(cache: LineCache, readings: list[tuple[int, tuple[str, float]]]) -> Calibration:
+    texts = [cache.table["text"][row] for row, _ in readings]
+    return calibrate(
+        texts, [text for _, (text, _) in readings], [raw for _, (_, raw) in readings],
+        [f"{cache.table['corpus'][row]}/{cache.table['document'][row]}" for row, _ in readings],
+    )  # fmt: skip
 
 
 def _save(run: _Run) -> None:
@@ -258,13 +273,20 @@ def _save(run: _Run) -> None:
     }
     path = run.settings.run.folder / CHECKPOINT
     torch.save(state, path.with_suffix(".part"))
-    os.replace(path.with_suffix(".part"), path)
+    path.with_suffix(".part").replace(path)
 
 
 def _resume(run: _Run) -> None:
     path = run.settings.run.folder / CHECKPOINT
-    state = torch.load(path, map_location=run.settings.run.device, weights_only=True)
-    if state["characters"] != run.charset.characters or tuple(state["shape"]["channels"]) != run.network.shape.channels:
+    try:
+        state = torch.load(path, map_location=run.settings.run.device, weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+        raise ModelError(
+            f"the checkpoint {path} cannot be read: {str(error).splitlines()[0]}",
+            remedy="Take it away to begin the run anew, or restore it from a copy.",
+        ) from error
+    shape = {**asdict(run.network.shape), "dropout": state["shape"]["dropout"]}
+    if state["characters"] != run.charset.characters or state["shape"] != shape:
         raise ModelError(
             f"{path} is of another network or other data",
             remedy="Choose another run folder, or take up the configuration that the run began with.",

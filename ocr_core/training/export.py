@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import math
+import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from ocr_core.models.card import DataSource, Figure, ModelCard, sha256_of, write_card
+from ocr_core.errors import ModelError
+from ocr_core.models.card import DataSource, Figure, ModelCard, read_card, sha256_of, write_card
 from ocr_core.recognizers.charset import Charset
-from ocr_core.recognizers.crnn_network import Crnn
+from ocr_core.recognizers.crnn import crnn_settings
 from ocr_core.recognizers.crnn_file import write_crnn
+from ocr_core.recognizers.crnn_network import Crnn
+from ocr_core.training.calibrate import Calibration
 from ocr_core.training.config import TrainSettings
 from ocr_core.training.metrics import ErrorRates
 
 
 def export_run(
-    settings: TrainSettings, network: Crnn, charset: Charset, rates: Mapping[str, ErrorRates], steps: int
+    settings: TrainSettings,
+    network: Crnn,
+    charset: Charset,
+    rates: Mapping[str, ErrorRates],
+    steps: int,
+    calibration: Calibration,
 ) -> Path:
     """Write `NAME-VERSION.safetensors` and `NAME-VERSION.json` into the folder of the run. Returns the card's path."""
     stem = f"{settings.name}-{settings.version}"
@@ -29,14 +40,44 @@ def export_run(
         licence="Apache-2.0",
         parameters=sum(p.numel() for p in network.parameters()),
         data=tuple(DataSource(c.name, c.source, c.licence) for c in settings.corpora if c.share > 0),
-        figures=tuple(
-            figure
-            for name, rate in rates.items()
-            for figure in (Figure(f"CER {name}", rate.cer, rate.lines), Figure(f"WER {name}", rate.wer, rate.lines))
-        ),
+        figures=_figures(rates, calibration),
+        settings=crnn_settings(),
+        calibration=calibration.points,
         notes=f"Averaged weights after {steps} steps; error rates of greedy reading on held-out documents, "
         "lines cut by the ground-truth outlines.",
     )
     path = settings.run.folder / f"{stem}.json"
     write_card(path, card)
     return path
+
+
+def package(card: Path, folder: Path) -> ModelCard:
+    """Copy an exported model to where packaged models are, as NAME.safetensors and NAME.json, weights first.
+
+    Raises:
+        ModelError: the card is damaged, or the weights are not those of the card.
+    """
+    found = read_card(card)
+    weights = card.with_name(found.file)
+    if sha256_of(weights) != found.sha256:
+        raise ModelError(f"{weights} is not the file of its card", remedy="Export the model again.")
+    packaged = replace(found, file=f"{found.name}.safetensors")
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / f"{packaged.file}.part"
+    shutil.copyfile(weights, part)
+    part.replace(folder / packaged.file)
+    write_card(folder / f"{found.name}.json", packaged)
+    return packaged
+
+
+def _figures(rates: Mapping[str, ErrorRates], calibration: Calibration) -> tuple[Figure, ...]:
+    figures = []
+    for name, rate in rates.items():
+        figures += [
+            Figure(f"CER {name}", round(rate.cer, 4), rate.lines),
+            Figure(f"WER {name}", round(rate.wer, 4), rate.lines),
+        ]
+    lines = sum(rate.lines for rate in rates.values())
+    if math.isfinite(calibration.error):
+        figures.append(Figure("ECE of line confidence", round(calibration.error, 4), lines))
+    return tuple(figures)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,7 @@ def test_units_hold_every_page_once_in_order_and_never_mix_documents(counts: lis
     made = list(units(iter(pages), most))
     assert [page for unit in made for page in unit] == pages
     assert all(len(unit) <= most and len({page.doc_id for page in unit}) == 1 for unit in made)
-    assert all(b.number == a.number + 1 for unit in made for a, b in zip(unit, unit[1:], strict=False))
+    assert all(b.number == a.number + 1 for unit in made for a, b in pairwise(unit))
 
 
 def test_a_new_arabic_engine_makes_arabic_pages_stale_and_no_others() -> None:

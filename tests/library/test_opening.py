@@ -76,3 +76,11 @@ def test_lost_data_file_is_named(tmp_path: Path) -> None:
     (library.root / file.path).unlink()
     with pytest.raises(LibraryError, match=Path(file.path).name):
         library.page_states()
+
+
+def test_lost_log_is_not_an_empty_library(tmp_path: Path) -> None:
+    library = Library.create(tmp_path / "l")
+    library.publish("r", "c", results=[result(document("a").page(1), "x")])
+    (library.root / "_log").rename(tmp_path / "away")
+    with pytest.raises(LibraryError, match="log cannot be read"):
+        Library.open(library.root).page_states()

@@ -1,6 +1,6 @@
 """What goes in comes out, and what counts when there is more than one answer."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -84,6 +84,26 @@ def test_newest_result_wins_with_its_own_lines_only(library: Library) -> None:
     assert rows(library, "SELECT count(*) FROM pages") == [(2,)]
     assert rows(library, "SELECT count(*) FROM pages_history") == [(3,)]
     assert library.page_states()[doc.page(1).page_id].fingerprint == "f2"
+
+
+def test_newest_is_the_last_published_even_when_clocks_go_back(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime.now(tz) - timedelta(days=1)
+
+    page = document("a.png").page(1)
+    library.publish("r1", "c", results=[result(page, "first")], failures=[failure("b.pdf")])
+    monkeypatch.setattr("ocr_core.library.library.datetime", Slow)
+    monkeypatch.setattr("ocr_core.library.manifest.datetime", Slow)
+    for run_id in ("r0", "q"):
+        other = Library.open(library.root)
+        other.publish(run_id, "c", results=[result(page, run_id)], documents=[document("b.pdf")])
+        assert rows(other, "SELECT text FROM lines") == [(run_id,)]
+        other.compact()
+    assert library.open_failures() == []
 
 
 def test_publishing_a_page_again_in_the_same_run_replaces_it(library: Library) -> None:
@@ -179,6 +199,15 @@ def test_text_that_utf8_cannot_hold_is_spelt_out(library: Library) -> None:
     library.publish("r1", "c", documents=[doc], results=[result(doc.page(1), "a\ud800b")])
     assert library.documents()[0].source_path == "caf\\udce9.png"
     assert rows(library, "SELECT text FROM lines") == [("a\\ud800b",)]
+
+
+@pytest.mark.parametrize(
+    "text", ["a\0b", "\x1b[2J", "'; DROP TABLE lines; --", "𝔘𐤀\u202e", '"\n\r\t\\', "x" * 70_000]
+)
+def test_hostile_text_comes_back_as_it_was(library: Library, text: str) -> None:
+    library.publish("r1", "c", results=[result(document("a.png").page(1), text)])
+    library.compact()
+    assert library.page("a.png#1").lines[0]["text"] == text
 
 
 def test_nothing_to_publish_makes_no_version(library: Library) -> None:

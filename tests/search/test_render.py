@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ocr_core.errors import UsageError
-from ocr_core.search.render import display_width, write_table
+from ocr_core.search.render import display_width, printable, write_table
 
 TABLE = pa.table(
     {
@@ -100,6 +100,10 @@ def test_table_cuts_long_cells_and_shows_empty_results() -> None:
 )
 def test_display_width(text: str, width: int) -> None:
     assert display_width(text) == width
+
+
+def test_printable_keeps_places() -> None:
+    assert printable("a\x1b[31m\u202eb\nc\u0301مكتبة\x9b") == "a�[31m�b c\u0301مكتبة�"
 
 
 def test_unknown_format() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ocr_core.errors import LibraryError, UsageError
 from ocr_core.library import Library
 from ocr_core.library.folding import fold
 from ocr_core.search.query import Query, parse
@@ -107,6 +108,20 @@ def test_filter_by_collection_leaves_scores_alone(library: Library) -> None:
 @pytest.mark.parametrize("text", ["nowhere", "kew nowhere", '"garden zzz"'])
 def test_no_hits(library: Library, text: str) -> None:
     assert search(library, text) == []
+
+
+def test_bad_limit(library: Library) -> None:
+    with pytest.raises(UsageError, match="number of hits"):
+        search(library, "kew", limit=0)
+
+
+def test_lost_file_is_an_error_of_the_library(tmp_path: Path) -> None:
+    library = Library.create(tmp_path / "l")
+    library.publish("r", "c", results=[result(document("a").page(1), "kew")])
+    (file,) = library.snapshot().files("lines")
+    (library.root / file.path).unlink()
+    with pytest.raises(LibraryError, match="cannot be read"):
+        search(library, "kew")
 
 
 def test_empty_library(tmp_path: Path) -> None:

@@ -212,6 +212,23 @@ def test_a_hanging_poppler_is_a_failure(
     assert isinstance(results[0], Failure) and "7 seconds" in results[0].message
 
 
+def test_a_pdf_that_vanished_and_a_full_disk(
+    make_pdf: MakePdf, make_page: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = make_pdf(make_page(COVER, jpeg=scan()))
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pdf.tempfile, "TemporaryDirectory", full)
+        (result,) = pages_of(document)
+    assert isinstance(result, Failure) and "No space left" in result.message
+    document.source.path.unlink()
+    (result,) = pages_of(document)
+    assert isinstance(result, Failure) and result.kind == "unreadable"
+
+
 def test_a_hanging_program_is_really_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = tmp_path / "pdfinfo"
     program.write_text("#!/bin/sh\nexec sleep 60\n")

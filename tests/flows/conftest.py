@@ -1,0 +1,53 @@
+"""Archives to digitise and a command line to do it with."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.conftest import ROOT
+
+Letters = Callable[[Path, int], Path]
+
+
+@pytest.fixture(scope="session")
+def letters(samples: Path) -> Letters:
+    """Makes a folder of N small pages: different cuts of real letters, so that every page has other lines."""
+
+    def make(folder: Path, count: int) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        pages = sorted((samples / "letters").glob("*.jpg"))
+        for i in range(count):
+            with Image.open(pages[i % len(pages)]) as page:
+                top = 150 + 230 * (i // len(pages))
+                page.crop((0, top, page.width, top + 620)).save(folder / f"letter_{i + 1}.jpg", quality=90)
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("prefect")
+
+
+@pytest.fixture
+def start(prefect_home: Path) -> Callable[..., subprocess.Popen[str]]:
+    """Starts the command line as a process of its own."""
+
+    def begin(*arguments: str | Path) -> subprocess.Popen[str]:
+        environment = {**os.environ, "PREFECT_HOME": str(prefect_home)}
+        for name in ("PREFECT_API_URL", "PREFECT_PROFILES_PATH", "PREFECT_API_DATABASE_CONNECTION_URL"):
+            environment.pop(name, None)
+        command = [sys.executable, "-m", "flows", *map(str, arguments)]
+        return subprocess.Popen(
+            command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+
+    return begin

@@ -1,0 +1,95 @@
+"""A folder with every kind of bad file among good pages: all are named, none stops the rest."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import subprocess
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+GOOD = 4
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that claims a size; whoever decodes it by its word needs width × height bytes."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    data = zlib.compress(bytes(width + 1) * 64)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+def write_bad_files(folder: Path, page: bytes) -> dict[str, str]:
+    """Twelve bad files; what is wrong with each."""
+    pdf = (
+        b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[]/Count 0>>endobj\n"
+    )
+    encrypted = (
+        pdf.replace(b"/Kids[]/Count 0", b"/Kids[3 0 R]/Count 1")
+        + b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>endobj\n"
+        + b"4 0 obj<</Filter/Standard/V 1/R 2/O<%s>/U<%s>/P -4>>endobj\n" % (b"ab" * 32, b"cd" * 32)
+    )
+    end = b"trailer<</Root 1 0 R%s>>\n%%%%EOF\n"
+    files = {
+        "encrypted.pdf": (encrypted + end % b"/Encrypt 4 0 R/ID[<00><00>]", "encrypted"),
+        "no pages.pdf": (pdf + end % b"", "no-pages"),
+        "cut.pdf": (b"%PDF-1.4\n1 0 obj<</Type/Catalog", "truncated"),
+        "truncated.jpg": (page[: len(page) // 2], "truncated"),
+        "empty.jpg": (b"", "empty"),
+        "text.png": (b"Dear Sir,\nI beg to enclose ...\n", "mislabelled"),
+        "page.html.jpg": (b"<!DOCTYPE html><html></html>", "mislabelled"),
+        "bomb.png": (png_header(30_000, 30_000), "too-large"),
+        "cut.tif": (b"II*\x00\x08\x00\x00\x00", ""),
+        "cut.webp": (b"RIFF\xff\x00\x00\x00WEBPVP8 ", ""),
+        "رسالة تالفة.jpg": (b"\xff\xd8\xff\xe0\x00\x10JFIF", ""),
+        "zip.pdf": (b"PK\x03\x04" + bytes(60), "mislabelled"),
+    }
+    for name, (content, _) in files.items():
+        (folder / name).write_bytes(content)
+    return {name: kind for name, (_, kind) in files.items()}
+
+
+def test_every_bad_file_is_named_and_the_rest_goes_on(
+    letters: Callable[[Path, int], Path], start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    folder = letters(tmp_path / "in", GOOD)
+    bad = write_bad_files(folder, (folder / "letter_1.jpg").read_bytes())
+    (folder / "notes.txt").write_text("a sidecar, left out")
+    (folder / ".hidden.jpg").write_bytes(b"")
+    os.symlink("/etc/hostname", folder / "outside.jpg")
+
+    process = start("run", folder, "--library", tmp_path / "library", "--json")
+    out, messages = process.communicate(timeout=240)
+    assert process.returncode == 10, messages
+    account: dict[str, Any] = json.loads(out)
+    assert account["discovered"] == GOOD + len(bad)
+    assert (
+        account["discovered"] == account["done"] + account["blank"] + account["failed"] + account["pending"]
+    )
+    assert account["done"] == GOOD
+    failed = {failure["source_path"]: failure for failure in account["failures"]}
+    assert set(failed) == set(bad)
+    for name, kind in bad.items():
+        assert failed[name]["message"] and failed[name]["remedy"], name
+        assert name in messages
+        if kind:
+            assert failed[name]["kind"] == kind, name
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may enter every folder")
+def test_a_folder_without_permission_is_named(tmp_path: Path) -> None:
+    from ocr_core.sources import discover
+
+    closed = tmp_path / "in" / "closed"
+    closed.mkdir(parents=True)
+    closed.chmod(0)
+    found = discover([tmp_path / "in"])
+    assert [(failure.source_path, failure.kind) for failure in found.failures] == [("closed", "permission")]

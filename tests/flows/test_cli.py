@@ -1,0 +1,170 @@
+"""The command line: its words, its exit codes, what goes to which stream."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from flows.cli import cli
+from ocr_core.library import Library
+from ocr_core.records import (
+    Document,
+    EngineStamp,
+    Failure,
+    Line,
+    LineResult,
+    PageResult,
+    Script,
+    SourceFile,
+    Stage,
+    Status,
+    Transcript,
+    line_id,
+)
+from tests.conftest import ROOT
+
+Start = Callable[..., subprocess.Popen[str]]
+
+
+def run(start: Start, *arguments: str | Path) -> tuple[int, str, str]:
+    process = start(*arguments)
+    out, messages = process.communicate(timeout=60)
+    return process.returncode, out, messages
+
+
+def commands(group: click.Command = cli, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    if not isinstance(group, click.Group):
+        return [path]
+    return [found for name, command in group.commands.items() for found in commands(command, (*path, name))]
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library with one English line, one failed file and one page that waits."""
+    root = tmp_path_factory.mktemp("cli")
+    library = Library.create(root / "library")
+    sources = [SourceFile(root / name, root, name) for name in ("a.jpg", "b.jpg")]
+    documents = [Document(char * 64, s, "image/jpeg", 1, 10) for char, s in zip("ab", sources, strict=True)]
+
+    def result(
+        document: Document, text: str | None, script: Script, status: Status, reason: str = ""
+    ) -> PageResult:
+        page = document.page(1)
+        line = Line(line_id(page.page_id, 0), 0, ((0, 0), (90, 0), (90, 20), (0, 20)), ((0, 15), (90, 15)))
+        stamp = EngineStamp("crnn-latin", "1", "ff")
+        transcript = Transcript(line.line_id, text, 0.9, stamp) if text is not None else None
+        lines = (LineResult(line, script, transcript),)
+        return PageResult(page, 100, 100, 300.0, "image", 0, 0.0, script, status, lines, "f1", reason)
+
+    library.publish(
+        "r1",
+        "letters",
+        documents=documents,
+        results=[
+            result(documents[0], "Dear Sir, the orchids <script> arrived", Script.LATIN, Status.DONE),
+            result(documents[1], None, Script.ARABIC, Status.PENDING, "No engine for Arabic."),
+        ],
+        failures=[Failure("c.jpg", Stage.DISCOVER, "empty", "The file is empty.", "Copy it again.")],
+    )
+    return library.root
+
+
+@pytest.mark.parametrize("path", [(), *commands()], ids=" ".join)
+def test_every_command_has_help(path: tuple[str, ...], start: Start) -> None:
+    code, out, _ = run(start, *path, "--help")
+    assert code == 0
+    assert "Usage" in out
+
+
+@pytest.mark.parametrize("path", commands(), ids=" ".join)
+def test_every_command_is_in_the_readme(path: tuple[str, ...]) -> None:
+    assert f"warraq {' '.join(path)}" in (ROOT / "README.md").read_text("utf-8")
+
+
+def test_help_does_not_load_the_heavy_libraries() -> None:
+    heavy = ("torch", "prefect", "cv2", "duckdb", "pyarrow", "numpy", "pydantic")
+    code = f"import sys, flows.cli; print([m for m in {heavy} if m in sys.modules])"
+    answer = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["run"], 1),
+        (["run", "x", "--library", "y", "--arabic", "klingon"], 1),
+        (["run", ".", "--library", "LIB", "--pages", "3-1"], 1),
+        (["run", "EMPTY", "--library", "LIB"], 2),
+        (["run", ".", "--library", "LIB", "--arabic", "vlm"], 3),
+        (["status", "--library", "MISSING"], 5),
+        (["sql", "--library", "LIBRARY", "DROP TABLE lines"], 1),
+        (["sql", "--library", "LIBRARY", "SELECT 1"], 0),
+        (["search", "--library", "LIBRARY", "nowhere"], 0),
+        (["show", "--library", "LIBRARY", "zzzz"], 1),
+    ],
+)
+def test_exit_codes(arguments: list[str], code: int, start: Start, library: Path, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    places = {"LIBRARY": library, "LIB": tmp_path / "new", "MISSING": tmp_path / "missing", "EMPTY": empty}
+    found, _, messages = run(start, *(places.get(argument, argument) for argument in arguments))
+    assert found == code, messages
+    assert "Traceback" not in messages
+
+
+def test_search_and_show_answer_on_stdout(library: Path, start: Start) -> None:
+    code, out, messages = run(start, "search", "--library", library, "orch*")
+    assert (code, messages) == (0, "")
+    assert out.startswith("a.jpg#1:1\t")
+    assert "orchids" in out
+    code, out, _ = run(start, "search", "--library", library, "--json", '"dear sir"')
+    hit: dict[str, Any] = json.loads(out)
+    assert (hit["source_path"], hit["page_number"]) == ("a.jpg", 1)
+    code, out, _ = run(start, "show", "--library", library, "a.jpg#1")
+    assert out == "Dear Sir, the orchids <script> arrived\n"
+
+
+@pytest.mark.parametrize(
+    ("format_", "begins"), [("csv", b"n\r\n"), ("json", b"["), ("parquet", b"PAR1"), ("table", b"n")]
+)
+def test_sql_formats(format_: str, begins: bytes, library: Path) -> None:
+    command = [sys.executable, "-m", "flows", "sql", "--library", str(library), "--format", format_]
+    query = "SELECT count(*) AS n FROM lines"
+    answer = subprocess.run([*command, query], cwd=ROOT, capture_output=True, check=True)
+    assert answer.stdout.startswith(begins), answer.stdout
+
+
+def test_status_tells_what_waits_and_what_failed(library: Path, start: Start) -> None:
+    code, out, _ = run(start, "status", "--library", library)
+    assert code == 0
+    assert "pending: 1 pages. No engine for Arabic." in out
+    assert "c.jpg (empty): The file is empty. Copy it again." in out
+    code, out, _ = run(start, "status", "--library", library, "--json")
+    [row] = json.loads(out)["collections"]
+    assert (row["pages"], row["done"], row["pending"], row["failed"], row["lines"]) == (3, 1, 1, 1, 2)
+
+
+def test_a_dry_run_writes_nothing(samples: Path, start: Start, tmp_path: Path) -> None:
+    code, out, _ = run(start, "run", samples, "--library", tmp_path / "library", "--dry-run", "--json")
+    assert code == 0
+    assert json.loads(out)["pages_to_do"] == 13
+    assert not (tmp_path / "library").exists()
+
+
+def test_output_into_a_closed_pipe_is_no_error(library: Path) -> None:
+    query = "SELECT * FROM range(100000)"
+    command = f"{sys.executable} -m flows sql --library {library} --format csv '{query}' | head -1"
+    answer = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command], cwd=ROOT, capture_output=True, text=True
+    )
+    assert answer.stdout == "range\r\n" or answer.stdout == "range\n"
+    assert answer.stderr == ""

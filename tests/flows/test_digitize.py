@@ -1,0 +1,152 @@
+"""The main job on the shipped samples: real files, the packaged models, a real Prefect server."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ocr_core.config import RunSettings
+from ocr_core.library import Library, status
+from ocr_core.search.search import search
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+
+def digitize(**settings: Any) -> dict[str, Any]:
+    from flows.digitize import digitize as flow
+
+    return flow(RunSettings.model_validate(settings))
+
+
+@pytest.fixture(scope="module")
+def digitized(
+    prefect_server: None, samples: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Library, dict[str, Any]]:
+    path = tmp_path_factory.mktemp("samples") / "library"
+    account = digitize(sources=[samples], library=path, collection="samples")
+    return Library.open(path), account
+
+
+def rows(library: Library, query: str) -> list[Any]:
+    with closing(library.connect()) as con:
+        return con.execute(query).fetchall()
+
+
+def test_every_page_is_accounted_for(digitized: tuple[Library, dict[str, Any]]) -> None:
+    _, account = digitized
+    assert account["discovered"] == 13
+    assert (account["done"], account["blank"], account["pending"], account["failed"]) == (9, 1, 3, 0)
+
+
+def test_letters_are_really_read(digitized: tuple[Library, dict[str, Any]]) -> None:
+    library, _ = digitized
+    found = rows(
+        library,
+        "SELECT DISTINCT source_path FROM lines WHERE engine = 'crnn-latin' AND text <> '' ORDER BY 1",
+    )
+    assert [path for (path,) in found if path.startswith("letters/")] == [
+        "letters/JDH_2_16_144_001.jpg",
+        "letters/JDH_2_16_144_002.jpg",
+        "letters/JDH_2_16_145_001.jpg",
+        "letters/JDH_2_16_146.pdf",
+    ]
+    # The date line of the first letter, which nobody trained on.
+    assert search(library, "Dec"), "the date of the first letter is not found"
+
+
+def test_text_layers_are_taken_and_not_read_again(digitized: tuple[Library, dict[str, Any]]) -> None:
+    library, _ = digitized
+    engines = rows(library, "SELECT DISTINCT engine FROM lines WHERE source_path = 'print/udolpho.pdf'")
+    assert engines == [("pdf-text",)]
+
+
+def test_arabic_pages_wait_and_never_reach_the_english_reader(
+    digitized: tuple[Library, dict[str, Any]],
+) -> None:
+    library, account = digitized
+    pending = rows(
+        library, "SELECT source_path, script, reason FROM pages WHERE status = 'pending' ORDER BY 1"
+    )
+    assert [(path.split("/")[0], script) for path, script, _ in pending] == [
+        ("arabic", "arabic"),
+        ("arabic", "arabic"),
+        ("mixed", "mixed"),
+    ]
+    assert all("Arabic" in reason for *_, reason in pending)
+    assert rows(library, "SELECT count(*) FROM lines WHERE script = 'arabic' AND engine = 'crnn-latin'") == [
+        (0,)
+    ]
+    assert rows(
+        library,
+        "SELECT count(*) > 0 FROM lines WHERE script = 'latin' AND source_path LIKE 'mixed/%' AND text <> ''",
+    ) == [(True,)]
+    assert sum(account["pending_reasons"].values()) == 3
+
+
+def test_lines_lie_on_their_page(digitized: tuple[Library, dict[str, Any]]) -> None:
+    library, _ = digitized
+    outside = """
+        SELECT count(*) FROM lines l JOIN pages p USING (page_id)
+        WHERE x0 < -2 OR y0 < -2 OR x1 > p.width + 2 OR y1 > p.height + 2 OR x1 <= x0 OR y1 <= y0
+    """
+    assert rows(library, outside) == [(0,)]
+    order = "SELECT count(*), count(DISTINCT line_id), count(DISTINCT (page_id, line_order)) FROM lines"
+    [(lines, ids, places)] = rows(library, order)
+    assert lines == ids == places
+
+
+def test_a_second_run_does_nothing(digitized: tuple[Library, dict[str, Any]], samples: Path) -> None:
+    library, first = digitized
+    before = library.version
+    again = digitize(sources=[samples], library=library.root, collection="samples")
+    assert again["already"] == again["discovered"] == first["discovered"]
+    assert again["lines"] == 0
+    pages = rows(library, "SELECT count(DISTINCT run_id) FROM pages")
+    assert pages == [(1,)]
+    assert library.version > before  # the run itself is recorded
+
+
+def test_a_page_range_does_only_its_pages(samples: Path, tmp_path: Path) -> None:
+    account = digitize(sources=[samples / "print" / "udolpho.pdf"], library=tmp_path / "library", pages="2")
+    assert (account["discovered"], account["done"]) == (1, 1)
+
+
+def test_force_reads_pages_that_have_text(samples: Path, tmp_path: Path) -> None:
+    source = samples / "print" / "udolpho.pdf"
+    library = tmp_path / "library"
+    digitize(sources=[source], library=library, pages="1")
+    account = digitize(sources=[source], library=library, pages="1", reading={"existing_text": "force"})
+    assert account["already"] == 0
+    assert rows(Library.open(library), "SELECT DISTINCT engine FROM lines") == [("crnn-latin",)]
+
+
+def test_the_same_file_twice_is_one_document(samples: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    page = (samples / "letters" / "JDH_2_16_144_002.jpg").read_bytes()
+    for name in ("a.jpg", "deep/b.jpg"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(page)
+    account = digitize(sources=[folder], library=tmp_path / "library")
+    assert account["discovered"] == account["done"] == 1
+    [document] = Library.open(tmp_path / "library").documents()
+    assert {document.source_path, *(path for _, path in document.copies)} == {"a.jpg", "deep/b.jpg"}
+
+
+def test_failures_of_a_page_do_not_stop_the_rest_and_are_tried_again(letters: Any, tmp_path: Path) -> None:
+    folder = letters(tmp_path / "in", 2)
+    good = (folder / "letter_2.jpg").read_bytes()
+    (folder / "letter_2.jpg").write_bytes(good[: len(good) // 2])
+    library = tmp_path / "library"
+    account = digitize(sources=[folder], library=library)
+    assert (account["discovered"], account["done"], account["failed"]) == (2, 1, 1)
+    digitize(sources=[folder], library=library)
+    [failure] = Library.open(library).open_failures()
+    assert (failure.source_path, failure.kind, failure.attempts) == ("letter_2.jpg", "truncated", 2)
+    (folder / "letter_2.jpg").write_bytes(good)
+    account = digitize(sources=[folder], library=library)
+    assert (account["done"], account["failed"], account["already"]) == (2, 0, 1)
+    assert Library.open(library).open_failures() == []
+    assert status(Library.open(library))["collections"][0]["failed"] == 0

@@ -1,0 +1,108 @@
+"""From ground truth to batches: splits by document, one form of text, plans that repeat."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+
+from ocr_core.recognizers.charset import Charset
+from ocr_core.training.augment import distorted, plain
+from ocr_core.training.batches import epoch_batches, make_batch, plan_epoch
+from ocr_core.training.cache import NOMINAL, LineCache, document_of, prepare, split_of
+from ocr_core.training.config import AugmentSettings, CorpusSettings, TrainSettings
+from ocr_core.training.text import is_markup, normalise_text
+
+
+def test_transcripts_get_one_form() -> None:
+    assert normalise_text(" l\u2019e\u0301te\u0301 \u201cx\u201d  \u2014 y\u2026 ") == "l'été \"x\" - y..."
+    assert normalise_text("M^r ⟦old⟧ ſo") == "Mr old so"
+    assert is_markup("<gap/> text")
+    assert is_markup("imp_wikitexte_0022")
+    assert is_markup("text [..] text")
+    assert not is_markup("A line of 1905 (so)")
+
+
+def test_whole_documents_are_held_out() -> None:
+    corpus = CorpusSettings(name="c", path="c", document=r"^(.+)_\d+$", dev_fraction=0.3, exclude=("no",), dev=("yes",))
+    assert document_of("letter_7_001", corpus) == "letter_7"
+    assert document_of("other", corpus) == "other"
+    assert split_of("no", corpus) == "none"
+    assert split_of("yes", corpus) == "dev"
+    splits = Counter(split_of(f"letter_{n}", corpus) for n in range(1000))
+    assert 230 < splits["dev"] < 370
+    wider = corpus.model_copy(update={"dev_fraction": 0.5})
+    held = [n for n in range(1000) if split_of(f"letter_{n}", corpus) == "dev"]
+    assert all(split_of(f"letter_{n}", wider) == "dev" for n in held)
+
+
+def test_cache_holds_every_line_with_its_surroundings(settings: TrainSettings) -> None:
+    folder = prepare(settings)
+    cache = LineCache(folder)
+    assert len(cache) == 14
+    assert sorted(cache.table["text"][r] for r in cache.rows("dev")) == ["bead", "dace"]
+    line = cache[0]
+    assert line.text == "cab"
+    assert line.mask is not None
+    assert line.pixels.shape == line.mask.shape
+    assert line.pixels.shape[0] == line.top * 2 + NOMINAL
+    picture = plain(line, 32)
+    assert picture.shape[0] == 32
+    assert picture.shape[1] == pytest.approx(cache.width(0) / 2, abs=1)
+    assert int(picture.min()) < 60
+    assert np.median(picture) > 245
+    assert prepare(settings) == folder
+
+
+def test_distortions_repeat_with_their_seed_and_differ_without(settings: TrainSettings) -> None:
+    line = LineCache(prepare(settings))[6]
+    for strength in (AugmentSettings(probability=1), AugmentSettings(geometry=3, ink=3, probability=1)):
+        one, same, other = (distorted(line, 32, np.random.default_rng(s), strength) for s in (1, 1, 2))
+        np.testing.assert_array_equal(one, same)
+        assert one.shape[0] == 32
+        assert one.shape != other.shape or bool((one != other).any())
+
+
+def test_an_epoch_takes_every_line_before_any_comes_again(settings: TrainSettings) -> None:
+    cache, charset = LineCache(prepare(settings)), Charset(" abcdef")
+    rows: list[int] = []
+    for epoch in range(3):  # 12 lines to train on, 12 samples an epoch
+        plan = plan_epoch(cache, settings, charset, epoch)
+        assert plan == plan_epoch(cache, settings, charset, epoch)
+        assert all(len(batch) <= 4 for batch in plan)
+        rows += [row for batch in plan for row in batch]
+    assert set(Counter(rows).values()) == {3}
+    assert not set(rows) & set(cache.rows("dev"))
+
+
+def test_lines_with_unknown_characters_are_not_trained_on(settings: TrainSettings) -> None:
+    cache, charset = LineCache(prepare(settings)), Charset(" abcde")
+    planned = {row for batch in plan_epoch(cache, settings, charset, 0) for row in batch}
+    assert all("f" not in cache.table["text"][row] for row in planned)
+
+
+def test_batches_from_the_middle_are_those_of_the_whole_epoch(settings: TrainSettings) -> None:
+    cache, charset = LineCache(prepare(settings)), Charset(" abcdef")
+    whole = dict(epoch_batches(cache, settings, charset, 1))
+    rest = dict(epoch_batches(cache, settings, charset, 1, first=2))
+    assert list(rest) == [p for p in whole if p >= 2]
+    for place, batch in rest.items():
+        assert batch.rows == whole[place].rows
+        torch.testing.assert_close(batch.images, whole[place].images, rtol=0, atol=0)
+
+
+def test_parts_of_a_batch_keep_their_targets(settings: TrainSettings) -> None:
+    cache, charset = LineCache(prepare(settings)), Charset(" abcdef")
+    batch = make_batch(cache, [0, 1, 2, 5, 6], charset, 32)
+    assert batch.images.shape[3] % 32 == 0
+    texts = []
+    for number in (0, 1):
+        part = batch.part(number, 2)
+        for row, target in zip(part.rows, torch.split(part.targets, part.lengths.tolist()), strict=True):
+            assert charset.decode(target.tolist()) == cache.table["text"][row]
+            texts.append(row)
+        edge = int(part.widths[0])
+        assert float(part.images[0, :, :, edge:].abs().sum()) == 0
+    assert sorted(texts) == [0, 1, 2, 5, 6]
