@@ -107,7 +107,12 @@ def page_extents(lines: Sequence[tuple[Points, Points | None]], fallback: float 
     distance itself gives the extents, and on a page of one line ``fallback`` is the ascent in pixels.
     """
     own = [line_extents(b, p) for b, p in lines if p is not None and len(p) >= 3 and len(b) >= 2]
-    gap = _interline([b for b, _ in lines if len(b) >= 2])
+    return _usual(own, [b for b, _ in lines if len(b) >= 2], fallback)
+
+
+def _usual(own: Sequence[Extents], baselines: Sequence[Points], fallback: float = 64.0) -> Extents:
+    """:func:`page_extents` of lines whose extents are known."""
+    gap = _interline(baselines)
     floor = 0.5 * gap if gap else 0.0
     fair = [e for e in own if e.ascent + e.descent >= floor and (not gap or e.ascent <= 1.6 * gap)]
     if fair and len(fair) >= 0.3 * len(own):
@@ -187,12 +192,15 @@ def crop_lines(page: GreyImage, lines: Sequence[Line]) -> list[LineImage]:
         page: the original page image, grey uint8 ``[rows, columns]``: the lines' coordinates are its pixels.
         lines: with polygons; a line whose baseline is only a point is cut along the foot of its box.
     """
+    # Until its script is known a line runs as the eye sees it on the upright page: only those known to run from right to
+    # left are turned round.
+    turns = [line.direction == "rtl" for line in lines]
     shapes = [(_baseline_of(line), np.asarray(line.polygon, dtype=np.float64)) for line in lines]
-    usual = page_extents(list(shapes)) if lines else None
+    own = [line_extents(*shape, turn=turn) for shape, turn in zip(shapes, turns, strict=True)]
+    usual = _usual(own, [baseline for baseline, _ in shapes]) if lines else None
     images = []
-    for line, (baseline, polygon) in zip(lines, shapes, strict=True):
-        # Until its script is known a line runs as the eye sees it on the upright page: never turn it over.
-        strip = rectify_line(page, baseline, polygon, usual=usual, turn=line.direction == "rtl")
+    for line, shape, turn, extents in zip(lines, shapes, turns, own, strict=True):
+        strip = rectify_line(page, *shape, extents=fit_extents(extents, usual), turn=turn)
         images.append(LineImage(line.line_id, strip.faded(), strip.baseline_y, strip.to_page))
     return images
 
@@ -255,9 +263,7 @@ def _densify(polygon: Points, step: float) -> Points:
 def _interline(baselines: Sequence[Points]) -> float | None:
     """The usual distance between a baseline and the next one below that runs beside it; None with fewer than 4 lines."""
     gaps = []
-    spans = [
-        (b[:, 0].min(), b[:, 0].max(), float(b[:, 1].mean())) for b in (np.asarray(x) for x in baselines)
-    ]
+    spans = [(b[:, 0].min(), b[:, 0].max(), float(b[:, 1].mean())) for b in _level(baselines)]
     for left, right, y in spans:
         below = [
             other - y
@@ -267,6 +273,17 @@ def _interline(baselines: Sequence[Points]) -> float | None:
         if below:
             gaps.append(min(below))
     return float(np.median(gaps)) if len(gaps) >= 3 else None
+
+
+def _level(baselines: Sequence[Points]) -> list[Points]:
+    """Baselines turned so that they are level on the whole; a page that lies on its side has upright ones."""
+    chords = np.array([b[-1] - b[0] for b in baselines], dtype=np.float64).reshape(-1, 2)
+    if not len(chords):
+        return []
+    longest = chords[np.argmax((chords**2).sum(axis=1))]
+    dx, dy = (chords * np.where(chords @ longest < 0, -1.0, 1.0)[:, None]).sum(axis=0)
+    turn = np.array([[dx, -dy], [dy, dx]]) / max(float(np.hypot(dx, dy)), 1e-9)
+    return [np.asarray(b, dtype=np.float64) @ turn for b in baselines]
 
 
 def _smooth_axis(base: Points, outline: Points | None, height: float, pad: float) -> tuple[Points, Points]:

@@ -23,6 +23,8 @@ _FULL = 50.0
 """Grey levels beyond the threshold at which a stroke counts fully; faint pencil counts less, black no more."""
 _SOLID = 15.0
 """Pixels: no stroke of writing is thicker than twice this."""
+_TALLEST = 0.2
+"""Share of the page's height."""
 _PALE = 0.4
 """Components paler than this share of the page's usual ink are show-through or dirt."""
 _SMALLER = 0.65
@@ -85,7 +87,11 @@ def find_ink(grey: GreyImage) -> Ink | None:
 def _letter_height(stats: NDArray[np.int32]) -> float:
     """The height, in pixels, above and below which half of the ink lies in components that are no specks; 0 without any."""
     written = (stats[:, cv2.CC_STAT_HEIGHT] > 3) & (stats[:, cv2.CC_STAT_AREA] > 10)
+    # What is as tall as several lines is a frame, or lines run together, and tells nothing of letters.
     written[0] = False
+    low = written & (stats[:, cv2.CC_STAT_HEIGHT] < _TALLEST * stats[0, cv2.CC_STAT_HEIGHT])
+    if stats[low, cv2.CC_STAT_AREA].sum() > 0.1 * stats[written, cv2.CC_STAT_AREA].sum():
+        written = low  # else the picture is cut close around a line
     heights, areas = stats[written, cv2.CC_STAT_HEIGHT], stats[written, cv2.CC_STAT_AREA]
     if not len(heights):
         return 0.0

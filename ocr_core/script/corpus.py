@@ -158,6 +158,8 @@ def parquet_lines(path: Path, every: int) -> Iterator[RealLine]:
 
 def _hand_tags(path: Path) -> dict[tuple[int, ...], int]:
     """Start of the baseline → HAND or PRINT, where an ALTO file tags its lines so."""
+    if not path.exists():
+        return {}
     root = ElementTree.parse(path).getroot()  # noqa: S314 - data of the trainer's own choice
     space = {"a": root.tag.partition("}")[0][1:]}
     kinds = {}

@@ -106,8 +106,10 @@ def _in_context(
 
 
 def _readable(line: LineScript) -> list[float]:
-    """Probabilities of `READABLE` given that the line has letters; sum 1."""
-    raw = [max(p, FLOOR) for p in (line.latin, line.arabic, line.other)]
+    """Probabilities of `READABLE`, sum 1. So far as the line may hold no letters at all, it says nothing of them."""
+    known = sum(PSEUDO_LINES)
+    silent = [line.none * pseudo / known for pseudo in PSEUDO_LINES]
+    raw = [max(p + s, FLOOR) for p, s in zip((line.latin, line.arabic, line.other), silent, strict=True)]
     return [p / sum(raw) for p in raw]
 
 

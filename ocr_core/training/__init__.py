@@ -1,0 +1,1 @@
+"""Teaching the packaged networks to read: data, distortion, loops, checkpoints, export."""

@@ -69,12 +69,14 @@ def read_lines(path: Path) -> list[TrueLine]:
     """The transcribed lines of one PAGE or ALTO file. Lines without text or baseline are left out.
 
     Raises:
-        UsageError: the file is not XML, or neither PAGE nor ALTO.
+        UsageError: the file is missing, not XML, or neither PAGE nor ALTO.
     """
     try:
         root = ElementTree.parse(path).getroot()  # noqa: S314  expat bounds the expansion of entities
-    except ElementTree.ParseError as error:
-        raise UsageError(f"{path} is not XML: {error}", remedy="Repair the file or take it out.") from error
+    except (ElementTree.ParseError, OSError) as error:
+        raise UsageError(
+            f"{path} cannot be read as XML: {error}", remedy="Repair the file or take it out."
+        ) from error
     space, _, kind = root.tag.rpartition("}")
     names = {"p": space[1:]}
     if kind == "PcGts":

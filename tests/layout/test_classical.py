@@ -75,6 +75,11 @@ def test_a_single_word_is_one_line() -> None:
     assert 380 < line.box.x0 < 420 and _level(line) == pytest.approx(700, abs=6)
 
 
+def test_a_picture_cut_close_around_a_line_is_one_line() -> None:
+    (line,) = _segment(write(paper(70, 800), [50], x=20))
+    assert _level(line) == pytest.approx(50, abs=6)
+
+
 def test_rules_and_frames_are_no_lines() -> None:
     page = write(paper(), LINES)
     for y in LINES:

@@ -133,6 +133,17 @@ def test_the_distance_between_lines_stands_in_where_all_outlines_are_thin() -> N
     assert usual.ascent + usual.descent < 80
 
 
+def test_a_page_on_its_side_has_the_same_usual_extents() -> None:
+    lines = []
+    for row in range(6):
+        y = 100.0 + 80 * row
+        lines.append(
+            (np.array([(50.0, y), (700.0, y)]), np.array([(50, y - 15), (700, y - 15), (700, y), (50, y)]))
+        )
+    side = [(np.column_stack([-b[:, 1], b[:, 0]]), np.column_stack([-p[:, 1], p[:, 0]])) for b, p in lines]
+    assert page_extents(side).ascent == pytest.approx(page_extents(lines).ascent)
+
+
 def test_crops_of_a_page_keep_count_order_and_ids() -> None:
     curve = _curve("level")
     outline = tuple((int(x), int(y)) for x, y in _outline(curve))

@@ -110,3 +110,9 @@ def test_lines_without_weight_do_no_harm():
 def test_wrong_weights_are_refused(weights):
     with pytest.raises(ValueError, match="weights"):
         decide_page([line(0.9), line(0.9)], weights)
+
+
+def test_page_number_that_looks_like_letters_does_not_mix_the_page():
+    number = LineScript(Script.LATIN, 0.99, latin=0.66, arabic=0.0, other=0.16, none=0.18)
+    page = decide_page([line(0.99)] * 12 + [number])
+    assert page.script is Script.ARABIC

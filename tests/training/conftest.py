@@ -13,7 +13,9 @@ from ocr_core.training.config import TrainSettings
 WORDS = ("cab", "dace", "bead", "fade", "ace", "bad cab", "a deaf ace", "fed a bee")
 
 
-def draw_page(words: tuple[str, ...]) -> tuple[np.ndarray, list[tuple[str, list[tuple[int, int]], list[tuple[int, int]]]]]:
+def draw_page(
+    words: tuple[str, ...],
+) -> tuple[np.ndarray, list[tuple[str, list[tuple[int, int]], list[tuple[int, int]]]]]:
     """A page with one line of writing for each text, and (text, baseline, polygon) of each."""
     page = np.full((90 * len(words) + 60, 420), 225, np.uint8)
     lines = []
@@ -67,7 +69,13 @@ def settings(letters: Path, tmp_path: Path) -> TrainSettings:
             "name": "tiny",
             "data": letters.parent,
             "corpora": [
-                {"name": "letters", "path": "letters", "document": "^([a-z])_", "dev_fraction": 0, "dev": ["c"]}
+                {
+                    "name": "letters",
+                    "path": "letters",
+                    "document": "^([a-z])_",
+                    "dev_fraction": 0,
+                    "dev": ["c"],
+                }
             ],
             "network": {"height": 32, "channels": [8, 12, 16, 24], "hidden": 24, "layers": 1, "dropout": 0.1},
             "augment": {"probability": 0.5},

@@ -131,7 +131,9 @@ def test_a_pickle_as_checkpoint_is_refused_unopened(settings: TrainSettings, tmp
     assert not (tmp_path / "sprung").exists()
 
 
-def test_packaging_refuses_weights_that_are_not_those_of_the_card(settings: TrainSettings, tmp_path: Path) -> None:
+def test_packaging_refuses_weights_that_are_not_those_of_the_card(
+    settings: TrainSettings, tmp_path: Path
+) -> None:
     train_crnn(settings)
     (settings.run.folder / "tiny-1.safetensors").write_bytes(b"other")
     with pytest.raises(ModelError, match="not the file of its card"):

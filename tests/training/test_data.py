@@ -17,7 +17,7 @@ from ocr_core.training.text import is_markup, normalise_text
 
 
 def test_transcripts_get_one_form() -> None:
-    assert normalise_text(" l\u2019e\u0301te\u0301 \u201cx\u201d  \u2014 y\u2026 ") == "l'été \"x\" - y..."
+    assert normalise_text(" l\u2019e\u0301te\u0301 \u201cx\u201d  \u2014 y\u2026 ") == 'l\'été "x" - y...'
     assert normalise_text("M^r ⟦old⟧ ſo") == "Mr old so"
     assert is_markup("<gap/> text")
     assert is_markup("imp_wikitexte_0022")
@@ -26,7 +26,9 @@ def test_transcripts_get_one_form() -> None:
 
 
 def test_whole_documents_are_held_out() -> None:
-    corpus = CorpusSettings(name="c", path="c", document=r"^(.+)_\d+$", dev_fraction=0.3, exclude=("no",), dev=("yes",))
+    corpus = CorpusSettings(
+        name="c", path="c", document=r"^(.+)_\d+$", dev_fraction=0.3, exclude=("no",), dev=("yes",)
+    )
     assert document_of("letter_7_001", corpus) == "letter_7"
     assert document_of("other", corpus) == "other"
     assert split_of("no", corpus) == "none"
