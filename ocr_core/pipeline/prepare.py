@@ -12,7 +12,7 @@ from ocr_core.imaging.clean import clean_page, to_grey
 from ocr_core.layout.classical import ClassicalSegmenter
 from ocr_core.layout.crops import crop_lines
 from ocr_core.layout.protocol import Segmenter
-from ocr_core.records import Failure, Line, LineImage, PageImage, PageRef, Stage, TextLine
+from ocr_core.records import Failure, Line, LineImage, PageImage, PageRef, Point, Stage, TextLine
 from ocr_core.sources import ReadSettings, read_pages
 
 log = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ def _prepare(page: PageRef, image: PageImage, segmenter: Segmenter, read_s: floa
         if clean.blank:
             return replace(prepared, blank=True, seconds=prepared.seconds | clock.seconds)
         stage = Stage.LAYOUT
-        lines = segmenter.segment(clean, page.page_id).lines
+        lines = tuple(_inside(line, width, height) for line in segmenter.segment(clean, page.page_id).lines)
         clock.lap("layout")
         # Crops come from the original pixels, so no engine inherits what cleaning did for the layout.
         images = tuple(crop_lines(to_grey(image.pixels), lines))
@@ -87,6 +87,15 @@ def _prepare(page: PageRef, image: PageImage, segmenter: Segmenter, read_s: floa
     return replace(
         prepared, blank=not lines, lines=lines, images=images, seconds=prepared.seconds | clock.seconds
     )
+
+
+def _inside(line: Line, width: int, height: int) -> Line:
+    """The line with an outline that does not reach over the edge of the page."""
+
+    def clipped(points: tuple[Point, ...]) -> tuple[Point, ...]:
+        return tuple((min(max(x, 0), width - 1), min(max(y, 0), height - 1)) for x, y in points)
+
+    return replace(line, polygon=clipped(line.polygon), baseline=clipped(line.baseline))
 
 
 def failure(page: PageRef, stage: Stage, error: PageError) -> Failure:

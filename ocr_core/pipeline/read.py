@@ -83,7 +83,7 @@ class PageReader:
             log.exception("%s: reading failed", pages[0].page.page_id)
             return [failure(pages[0].page, Stage.RECOGNIZE, unexpected(error))]
 
-    def _read_together(self, pages: Sequence[PreparedPage]) -> list[PageResult | Failure]:
+    def _read_together(self, pages: Sequence[PreparedPage]) -> list[PageResult]:
         started = time.perf_counter()
         votes = iter(self._router.route_lines([image for page in pages for image in page.images]))
         routed = [_Routed(page, [next(votes) for _ in page.images], self._router) for page in pages]
@@ -112,7 +112,7 @@ class PageReader:
 
     def _assemble(
         self, routed: _Routed, answers: Mapping[str, Transcript | Failure], seconds: dict[str, float]
-    ) -> PageResult | Failure:
+    ) -> PageResult:
         page = routed.page
         lines: list[LineResult] = []
         for line, image, script, vote in zip(
@@ -120,13 +120,10 @@ class PageReader:
         ):
             answer = answers.get(line.line_id)
             if isinstance(answer, Failure):
-                return replace(
-                    answer,
-                    source_path=page.page.source.source_path,
-                    page_id=page.page.page_id,
-                    doc_id=page.page.doc_id,
-                    page_number=page.page.number,
-                )
+                # No line of writing (a rule, a speck): the page goes on, the line asks for a look.
+                engine = self._engines[script]
+                assert not isinstance(engine, Deferred)
+                answer = Transcript(line.line_id, "", 0.0, engine.stamp, flags=(answer.kind,))
             transcript = answer and replace(answer, words=_on_page(answer.words, image))
             direction = "rtl" if script is Script.ARABIC else "ltr"
             lines.append(

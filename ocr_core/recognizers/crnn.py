@@ -157,7 +157,9 @@ class CrnnRecognizer:
         for batch in _batches(sorted(jobs, key=lambda job: job.image.shape[1])):
             widths = [job.image.shape[1] for job in batch]
             columns = -(-max(widths) // _STEP) * _STEP
-            ink = np.full((len(batch), 1, self._height, columns), 255, np.uint8)
+            # At least two rows: a row alone takes another path through oneDNN, with other rounding, and a line must
+            # read the same whatever it is batched with.
+            ink = np.full((max(2, len(batch)), 1, self._height, columns), 255, np.uint8)
             for row, job in enumerate(batch):
                 ink[row, 0, :, : job.image.shape[1]] = job.image
             x = 1 - torch.from_numpy(ink).to(self._device).float() / 255
@@ -165,7 +167,9 @@ class CrnnRecognizer:
                 torch.inference_mode(),
                 torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16),
             ):
-                logits, _ = self._network(x, torch.tensor(widths, device=self._device))
+                logits, _ = self._network(
+                    x, torch.tensor(widths + [columns] * (len(x) - len(widths)), device=self._device)
+                )
             scores = logits.float().log_softmax(2).transpose(0, 1).cpu().numpy()
             for row, job in enumerate(batch):
                 yield job, scores[row, : -(-widths[row] // REDUCTION)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -38,16 +38,23 @@ def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def start(prefect_home: Path) -> Callable[..., subprocess.Popen[str]]:
-    """Starts the command line as a process of its own."""
+def start(prefect_home: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts the command line as a process of its own, which does not outlive the test."""
+    started: list[subprocess.Popen[str]] = []
 
     def begin(*arguments: str | Path) -> subprocess.Popen[str]:
         environment = {**os.environ, "PREFECT_HOME": str(prefect_home)}
         for name in ("PREFECT_API_URL", "PREFECT_PROFILES_PATH", "PREFECT_API_DATABASE_CONNECTION_URL"):
             environment.pop(name, None)
         command = [sys.executable, "-m", "flows", *map(str, arguments)]
-        return subprocess.Popen(
-            command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        started.append(
+            subprocess.Popen(
+                command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            )
         )
+        return started[-1]
 
-    return begin
+    yield begin
+    for process in started:
+        process.kill()
+        process.communicate()

@@ -45,7 +45,9 @@ def test_every_page_is_accounted_for(digitized: tuple[Library, dict[str, Any]]) 
 
 
 def read_page_xml(path: Path) -> str:
-    return "\n".join(element.text or "" for element in ElementTree.parse(path).iter() if element.tag.endswith("}Unicode"))
+    return "\n".join(
+        element.text or "" for element in ElementTree.parse(path).iter() if element.tag.endswith("}Unicode")
+    )
 
 
 def test_letters_are_really_read(digitized: tuple[Library, dict[str, Any]], samples: Path) -> None:
@@ -110,7 +112,7 @@ def test_lines_lie_on_their_page(digitized: tuple[Library, dict[str, Any]]) -> N
     library, _ = digitized
     outside = """
         SELECT count(*) FROM lines l JOIN pages p USING (page_id)
-        WHERE x0 < -2 OR y0 < -2 OR x1 > p.width + 2 OR y1 > p.height + 2 OR x1 <= x0 OR y1 <= y0
+        WHERE x0 < 0 OR y0 < 0 OR x1 > p.width OR y1 > p.height OR x1 <= x0 OR y1 <= y0
     """
     assert rows(library, outside) == [(0,)]
     order = "SELECT count(*), count(DISTINCT line_id), count(DISTINCT (page_id, line_order)) FROM lines"

@@ -42,12 +42,13 @@ def archive(letters: Letters, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def undisturbed(archive: Path, start: Start, tmp_path_factory: pytest.TempPathFactory) -> Path:
     library = tmp_path_factory.mktemp("undisturbed") / "library"
     process = start("run", archive, "--library", library)
-    _, messages = process.communicate(timeout=240)
+    _, messages = process.communicate(timeout=400)
     assert process.returncode == 0, messages
     assert len(pages(library)) == PAGES
     return library
 
 
+@pytest.mark.timeout(600)
 def test_killed_and_doubled_runs_end_like_an_undisturbed_one(
     archive: Path, undisturbed: Path, start: Start, tmp_path: Path
 ) -> None:
@@ -62,7 +63,7 @@ def test_killed_and_doubled_runs_end_like_an_undisturbed_one(
         if killed.exists() and (killed / "warraq.toml").exists():
             content(killed)  # readable at any moment
     process = start("run", archive, "--library", killed)
-    _, messages = process.communicate(timeout=240)
+    _, messages = process.communicate(timeout=400)
     assert process.returncode == 0, f"seed {seed}: {messages}"
     assert pages(killed) == pages(undisturbed), f"seed {seed}"
     assert content(killed) == content(undisturbed), f"seed {seed}"
@@ -75,7 +76,7 @@ def test_killed_and_doubled_runs_end_like_an_undisturbed_one(
     both = tmp_path / "both"
     runs = [start("run", source, "--library", both) for source in (archive, half)]
     for process in runs:
-        _, messages = process.communicate(timeout=240)
+        _, messages = process.communicate(timeout=400)
         assert process.returncode == 0, messages
     assert pages(both) == pages(undisturbed)
     assert content(both) == content(undisturbed)
