@@ -32,7 +32,7 @@ class RunSettings(Settings):
     arabic: ArabicEngine = ArabicEngine.AUTO
     reading: ReadSettings = ReadSettings()
     pages: str = Field("", description="page numbers to read of every document, e.g. 1-5,8; empty: all")
-    workers: int = Field(0, ge=0, le=256, description="processes that prepare pages; 0: one a core")
+    workers: int = Field(0, ge=0, le=256, description="processes that prepare pages; 0: what fits the cores")
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     page_timeout_s: float = Field(120, gt=0, le=3600, description="a page that takes longer fails")
     batch_pages: int = Field(8, ge=1, le=256, description="pages a task handles at a time")

@@ -9,7 +9,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from ocr_core.pipeline.account import Account
-from ocr_core.pipeline.engines import engines_for, fingerprints_for, load_reader
+from ocr_core.pipeline.engines import engines_for, fingerprints_for
 from ocr_core.pipeline.plan import make_plan, survey
 from ocr_core.records import Failure
 from tasks.run import get_run
@@ -24,8 +24,9 @@ _PLAIN: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False}
 def discover(run_id: str) -> int:
     """Find and open every source file; the number of documents."""
     run = get_run(run_id)
-    run.progress.stage("looking at the sources")
-    run.survey = survey(run.settings)
+    if run.survey is None:
+        run.progress.stage("looking at the sources")
+        run.survey = survey(run.settings)
     return len(run.survey.documents)
 
 
@@ -34,8 +35,9 @@ def plan_run(run_id: str) -> int:
     """Choose the pages that the library lacks, and publish what is already known; the number of pages to do."""
     run = get_run(run_id)
     assert run.survey is not None
-    fingerprints = fingerprints_for(run.settings, engines_for(run.settings))
-    run.plan = make_plan(run.survey, run.settings, run.library, fingerprints.all())
+    if run.plan is None:
+        fingerprints = fingerprints_for(run.settings, engines_for(run.settings))
+        run.plan = make_plan(run.survey, run.settings, run.library, fingerprints.all())
     run.account = Account(run.id, run.plan.discovered, Counter(run.plan.already), started=run.account.started)
     run.account.add(list(run.plan.failures))
     run.library.publish(
@@ -53,7 +55,7 @@ def load_models(run_id: str) -> None:
     run = get_run(run_id)
     assert run.plan is not None
     run.progress.stage("loading the models")
-    run.reader = load_reader(run.settings)
+    run.reader = run.workshop.reader()
     run.progress.start(run.account, run.plan.pages_to_do)
 
 
@@ -63,7 +65,7 @@ def prepare_batch(run_id: str, number: int) -> int:
     run = get_run(run_id)
     batch = run.batches[number]
     for unit, future in zip(batch.units, batch.futures, strict=True):
-        batch.prepared += run.pool.collect(unit, future)
+        batch.prepared += run.workshop.pool.collect(unit, future)
     batch.futures.clear()
     return len(batch.prepared)
 

@@ -35,7 +35,7 @@ class PagePool:
     """Prepares units of pages in `workers` processes, each page within `page_timeout_s` seconds.
 
     Args:
-        workers: number of processes; 0 for one a core.
+        workers: number of processes; 0 for `default_workers`.
         prepare: what a process does with a unit; a function that can be imported by its name.
     """
 
@@ -95,9 +95,20 @@ class PagePool:
         return [failure(unit[0], Stage.PREPARE, error)]
 
 
-def default_workers() -> int:
-    """One process for each core this process may use."""
+def cores() -> int:
+    """Cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def default_workers() -> int:
+    """Processes that prepare pages: preparing a page costs a little more than reading it on a processor, and both at
+    once on one core cost more than each alone."""
+    return max(1, cores() - reader_threads())
+
+
+def reader_threads() -> int:
+    """Threads of the reader beside `default_workers` processes."""
+    return max(1, round(0.45 * cores()))
 
 
 def _start_worker() -> None:

@@ -1,18 +1,15 @@
-"""What the tasks of one run share: library, processes, models, and the pages on their way.
+"""What the tasks of one run share: library, account, and the pages on their way.
 
 Prefect sees a run's id and batch numbers only; pages and pictures stay here, in this process.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Protocol
 
 from ocr_core import __version__
@@ -20,14 +17,9 @@ from ocr_core.config import RunSettings
 from ocr_core.library import Library, RunRecord, new_run_id
 from ocr_core.pipeline.account import Account
 from ocr_core.pipeline.plan import Plan, Survey
-from ocr_core.pipeline.prepare import units
 from ocr_core.pipeline.read import PageReader
-from ocr_core.records import Failure, PageRef, PageResult, Status
-from tasks.pool import PagePool, Prepared
-
-# Consecutive pages of one document that a process takes at a time: enough to open a PDF seldom, few enough to
-# share one document between all cores.
-PAGES_PER_UNIT = 2
+from ocr_core.records import Failure, PageResult, Status
+from tasks.workshop import Batch, Workshop
 
 
 class Progress(Protocol):
@@ -52,61 +44,50 @@ class NoProgress:
     def stop(self) -> None: ...
 
 
-progress_of_run: ContextVar[Progress] = ContextVar("progress_of_run", default=NoProgress())  # noqa: B039 (it holds nothing)
+@dataclass(frozen=True)
+class HeadStart:
+    """What a caller in this process has ready for the run it is about to start: flows take only plain settings.
+
+    Attributes:
+        survey, plan, workshop: where they are made already, the run does not make them again.
+    """
+
+    progress: Progress
+    survey: Survey | None = None
+    plan: Plan | None = None
+    workshop: Workshop | None = None
 
 
-@dataclass
-class Batch:
-    """Pages that are prepared, read and published together."""
-
-    units: list[tuple[PageRef, ...]]
-    futures: list[Future[Prepared]] = field(default_factory=list)
-    prepared: Prepared = field(default_factory=list)
-    results: list[PageResult | Failure] = field(default_factory=list)
+head_start: ContextVar[HeadStart | None] = ContextVar("head_start", default=None)
 
 
 class Run:
     """One digitisation run in this process."""
 
-    def __init__(self, settings: RunSettings, library: Library, progress: Progress) -> None:
+    def __init__(self, settings: RunSettings, library: Library, ahead: HeadStart) -> None:
         self.id = new_run_id()
         self.settings = settings
         self.library = library
-        self.progress = progress
+        self.progress = ahead.progress
         self.account = Account(self.id, 0)
-        self.survey: Survey | None = None
-        self.plan: Plan | None = None
+        self.survey = ahead.survey
+        self.plan = ahead.plan
         self.reader: PageReader | None = None
         self.batches: dict[int, Batch] = {}
-        self._stack = ExitStack()
-        self._pool: PagePool | None = None
+        self._workshop = ahead.workshop
 
     @property
-    def pool(self) -> PagePool:
-        if self._pool is None:
-            settings = self.settings
-            pool = PagePool(settings.workers, settings.reading, settings.page_timeout_s)
-            self._pool = self._stack.enter_context(pool)
-        return self._pool
+    def workshop(self) -> Workshop:
+        if self._workshop is None:
+            assert self.plan is not None
+            self._workshop = Workshop(self.settings, self.plan)
+        return self._workshop
 
     def open_batches(self) -> Iterator[int]:
-        """Number the batches of the plan, submitting each to the pool some batches before it is due, so that the
-        processes are never idle and never more than the window ahead of the reader."""
-        assert self.plan is not None
-        per_batch = max(1, self.settings.batch_pages // PAGES_PER_UNIT)
-        # Enough units in flight for every worker to have one under way and one waiting.
-        window = 1 + -(-2 * self.pool.workers // per_batch)
-        source = units(self.plan.pages(), PAGES_PER_UNIT)
-        ahead: deque[int] = deque()
-        number = 0
-        while True:
-            while len(ahead) < window and (next_units := list(islice(source, per_batch))):
-                self.batches[number] = Batch(next_units, [self.pool.submit(unit) for unit in next_units])
-                ahead.append(number)
-                number += 1
-            if not ahead:
-                return
-            yield ahead.popleft()
+        """Number the batches of the plan; the tasks find them under these numbers."""
+        for number, batch in enumerate(self.workshop.batches()):
+            self.batches[number] = batch
+            yield number
 
     def record(self, state: str) -> RunRecord:
         account = self.account
@@ -128,7 +109,8 @@ class Run:
         )
 
     def close(self) -> None:
-        self._stack.close()
+        if self._workshop is not None:
+            self._workshop.__exit__(None, None, None)
         self.progress.stop()
 
 
@@ -146,12 +128,14 @@ def open_run(settings: RunSettings) -> Iterator[Run]:
 
     Pages published so far stay published whatever ends the run.
     """
-    run = Run(settings, Library.create_or_open(settings.library), progress_of_run.get())
+    ahead = head_start.get() or HeadStart(NoProgress())
+    head_start.set(None)
+    run = Run(settings, Library.create_or_open(settings.library), ahead)
     _open_runs[run.id] = run
     try:
         yield run
     except BaseException:
-        if run.plan is not None:
+        if run.account.discovered:
             run.library.publish(run.id, settings.collection, run=run.record("interrupted"))
         raise
     finally:

@@ -74,9 +74,10 @@ def _packages() -> Iterator[Finding]:
 def _processor() -> Iterator[Finding]:
     import torch
 
-    from tasks.pool import default_workers
+    from tasks.pool import cores, default_workers, reader_threads
 
-    yield Finding("processor", "ok", f"{default_workers()} cores for this process")
+    share = f"{default_workers()} to prepare pages, {reader_threads()} to read them"
+    yield Finding("processor", "ok", f"{cores()} cores: {share}")
     if torch.cuda.is_available():
         yield Finding("GPU", "ok", torch.cuda.get_device_name())
     else:

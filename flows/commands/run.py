@@ -36,7 +36,9 @@ if TYPE_CHECKING:
     help="PDF pages that have text: take it; read hidden scan text again; read every page.",
 )
 @click.option("--pages", default="", help="Page numbers of every document, e.g. 1-5,8.")
-@click.option("--workers", default=0, help="Processes that prepare pages; 0: one a core.", show_default=True)
+@click.option(
+    "--workers", default=0, help="Processes that prepare pages; 0: what fits the cores.", show_default=True
+)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--page-timeout", default=120.0, show_default=True, help="Seconds after which a page fails.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
@@ -125,7 +127,7 @@ def _digitize(settings: RunSettings, *, dry_run: bool, as_json: bool, verbose: i
         # Nothing to record either, so Prefect need not be woken.
         account = _account_of_nothing(plan)
     else:
-        account = _run_flow(settings, verbose)
+        account = _run_flow(settings, found, plan, verbose)
     if as_json:
         click.echo(json.dumps(account, ensure_ascii=False))
     print_summary(account, settings)
@@ -149,14 +151,18 @@ def _account_of_nothing(plan: Plan) -> dict[str, Any]:
     return Account("", plan.discovered, Counter(plan.already)).as_dict()
 
 
-def _run_flow(settings: RunSettings, verbose: int) -> dict[str, Any]:
+def _run_flow(settings: RunSettings, found: Survey, plan: Plan, verbose: int) -> dict[str, Any]:
     from flows import local_prefect
 
     local_prefect.configure()
     from flows.digitize import digitize
     from flows.progress import TerminalProgress
-    from tasks.run import progress_of_run
+    from tasks.run import HeadStart, head_start
+    from tasks.workshop import Workshop
 
-    progress_of_run.set(TerminalProgress(name_files=verbose > 0))
-    with local_prefect.local_run():
+    progress = TerminalProgress(name_files=verbose > 0)
+    progress.stage("starting")
+    # Pages are prepared and models loaded while Prefect starts, which takes some seconds.
+    with Workshop(settings, plan) as workshop, local_prefect.local_run():
+        head_start.set(HeadStart(progress, found, plan, workshop))
         return digitize(settings)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from ocr_core.config import ArabicEngine, RunSettings
 from ocr_core.errors import MissingDependency
 from ocr_core.imaging.settings import ImagingSettings
@@ -46,8 +48,13 @@ def fingerprints_for(settings: RunSettings, engines: dict[Script, EngineStamp | 
     )
 
 
-def load_reader(settings: RunSettings) -> PageReader:
-    """Load the router and every engine that this run may need."""
+def load_reader(settings: RunSettings, *, threads: int) -> PageReader:
+    """Load the router and every engine that this run may need, which use `threads` threads of the processor."""
+    # Threads that spin while they wait would take the cores of the processes that prepare pages.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    import torch
+
+    torch.set_num_threads(threads)
     from ocr_core.recognizers.crnn import CrnnRecognizer
     from ocr_core.script.router import ScriptRouter
 

@@ -6,22 +6,27 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ocr_core.errors import ModelError, PageError
 from ocr_core.ground import NORMALISATION_VERSION, normalise_height
-from ocr_core.models import WEIGHTS, verified_bytes
+from ocr_core.models import WEIGHTS, ModelCard, card_of, verified_bytes
+from ocr_core.recognizers.beam import BeamSettings, CharacterModel, beam_search
 from ocr_core.recognizers.charset import Charset
 from ocr_core.recognizers.ctc import Decoded, Frames, greedy
+from ocr_core.recognizers.ngram import NgramModel
 from ocr_core.records import Box, EngineStamp, Failure, GreyImage, LineImage, Stage, Transcript, Word
 
 if TYPE_CHECKING:
     from ocr_core.recognizers.crnn_network import Crnn
 
 log = logging.getLogger(__name__)
+
+Decoding = Literal["greedy", "beam"]
+LANGUAGE_MODEL = "lm-latin"
 
 _BATCH_LINES = 32
 _BATCH_COLUMNS = 24_000
@@ -42,7 +47,7 @@ class _Job:
 
 
 class CrnnRecognizer:
-    """Reads lines with a compact CRNN, best path decoding. Make one with `load`.
+    """Reads lines with a compact CRNN, by the best path or by beam search with a language model. Make one with `load`.
 
     The text of a line does not depend on its batch: the network treats what is right of a line as empty (see
     `crnn_network`).
@@ -57,6 +62,7 @@ class CrnnRecognizer:
         device: str = "auto",
         precision: str = "auto",
         calibration: Sequence[tuple[float, float]] = (),
+        language: NgramModel | None = None,
     ) -> None:
         """Take a network, which is changed in place for speed (batch norm folded in).
 
@@ -64,6 +70,7 @@ class CrnnRecognizer:
             device: `auto`, `cpu` or `cuda[:n]`.
             precision: `fp32`, `bf16`, or `auto`: bf16 where the processor multiplies it, for it is faster and reads alike.
             calibration: see `ModelCard`.
+            language: for beam search, its card stating the settings; None for the best path.
         """
         import torch
 
@@ -76,6 +83,7 @@ class CrnnRecognizer:
         self._charset = charset
         self._stamp = stamp
         self._calibration = np.array(calibration, dtype=np.float64).reshape(-1, 2)
+        self._search = None if language is None else _search_of(language, charset)
 
     @classmethod
     def load(
@@ -85,8 +93,15 @@ class CrnnRecognizer:
         device: str = "auto",
         precision: str = "auto",
         folder: Path = WEIGHTS,
+        decoding: Decoding | None = None,
+        language_model: str = LANGUAGE_MODEL,
     ) -> CrnnRecognizer:
         """Load packaged weights, after checking them against the sha256 of their card.
+
+        Args:
+            decoding: `greedy` (the best path), `beam` (prefix beam search with the language model), or None for what the
+                card says.
+            language_model: name of a packaged model of kind ngram, in the same folder; loaded for `beam` only.
 
         Raises:
             ModelError: weights or card are missing, damaged, or of another kind of network.
@@ -99,8 +114,19 @@ class CrnnRecognizer:
                 f"{name} is a {card.kind}, not a line reader", remedy="Name a model of kind crnn."
             )
         network, charset = read_crnn(data, card.file)
-        stamp = EngineStamp(card.name, card.version, card.sha256, card.settings)
-        return cls(network, charset, stamp, device=device, precision=precision, calibration=card.calibration)
+        stamp = crnn_stamp(name, decoding, language_model=language_model, folder=folder)
+        language = None
+        if dict(stamp.settings).get("decoding") == "beam":
+            language = NgramModel.load(language_model, folder=folder)
+        return cls(
+            network,
+            charset,
+            stamp,
+            device=device,
+            precision=precision,
+            calibration=card.calibration,
+            language=language,
+        )
 
     @property
     def stamp(self) -> EngineStamp:
@@ -120,7 +146,7 @@ class CrnnRecognizer:
             except PageError as error:
                 answers[place] = _failure(image, error)
         for job, scores in self._scores(jobs):
-            answers[job.place] = self._transcript(images[job.place], job, greedy(scores))
+            answers[job.place] = self._transcript(images[job.place], job, self._decoded(scores))
         return cast("list[Transcript | Failure]", answers)
 
     def log_probs(self, pixels: Sequence[GreyImage]) -> list[Frames]:
@@ -180,10 +206,58 @@ class CrnnRecognizer:
         confidence = self._calibrated(decoded.confidence)
         return Transcript(image.line_id, " ".join(text.split()), confidence, self._stamp, words)
 
+    def _decoded(self, scores: Frames) -> Decoded:
+        if self._search is None:
+            return greedy(scores)
+        return beam_search(scores, *self._search).decoded
+
     def _calibrated(self, raw: float) -> float:
         if len(self._calibration) == 0:
             return raw
         return float(np.interp(raw, self._calibration[:, 0], self._calibration[:, 1]))
+
+
+def crnn_stamp(
+    name: str = "crnn-latin",
+    decoding: Decoding | None = None,
+    *,
+    language_model: str = LANGUAGE_MODEL,
+    folder: Path = WEIGHTS,
+) -> EngineStamp:
+    """The stamp of a packaged line reader, without loading or checking weights.
+
+    Under beam search it also names the language model, by the sha256 of its file, and the settings of the search.
+
+    Raises:
+        ModelError: a card is missing or damaged, or the language model's does not state the settings.
+    """
+    card = card_of(name, folder)
+    settings = dict(card.settings)
+    settings["decoding"] = decoding or settings.get("decoding", "greedy")
+    if settings["decoding"] == "beam":
+        language = card_of(language_model, folder)
+        _search_settings(language)
+        settings |= dict(language.settings) | {"language_model": language.sha256}
+    return EngineStamp(card.name, card.version, card.sha256, tuple(sorted(settings.items())))
+
+
+def _search_settings(card: ModelCard) -> tuple[BeamSettings, float, float]:
+    """Settings of the search, α and β, as the card of a language model states them."""
+    try:
+        values = {key: float(value) for key, value in card.settings}
+        return BeamSettings(width=int(values["beam"])), values["alpha"], values["beta"]
+    except (KeyError, ValueError) as error:
+        raise ModelError(
+            f"the card of {card.name} does not say how to search: {error}",
+            remedy="Take a language model made by `warraq train ngram`.",
+        ) from error
+
+
+def _search_of(language: NgramModel, charset: Charset) -> tuple[BeamSettings, CharacterModel]:
+    if language.card is None:
+        raise ModelError("a language model without a card", remedy="Load it with NgramModel.load.")
+    settings, alpha, beta = _search_settings(language.card)
+    return settings, CharacterModel(language, charset, alpha, beta)
 
 
 def crnn_settings() -> tuple[tuple[str, str], ...]:
