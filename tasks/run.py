@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -49,10 +49,12 @@ class HeadStart:
     """What a caller in this process has ready for the run it is about to start: flows take only plain settings.
 
     Attributes:
+        started: when the caller began.
         survey, plan, workshop: where they are made already, the run does not make them again.
     """
 
     progress: Progress
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
     survey: Survey | None = None
     plan: Plan | None = None
     workshop: Workshop | None = None
@@ -69,7 +71,7 @@ class Run:
         self.settings = settings
         self.library = library
         self.progress = ahead.progress
-        self.account = Account(self.id, 0)
+        self.account = Account(self.id, 0, started=ahead.started)
         self.survey = ahead.survey
         self.plan = ahead.plan
         self.reader: PageReader | None = None

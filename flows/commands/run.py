@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,6 +119,7 @@ def _digitize(settings: RunSettings, *, dry_run: bool, as_json: bool, verbose: i
     from flows.summary import print_plan, print_summary
     from ocr_core.pipeline.plan import survey
 
+    started = datetime.now(UTC)
     found = survey(settings)
     plan = _plan(settings, found)
     if dry_run:
@@ -127,7 +129,7 @@ def _digitize(settings: RunSettings, *, dry_run: bool, as_json: bool, verbose: i
         # Nothing to record either, so Prefect need not be woken.
         account = _account_of_nothing(plan)
     else:
-        account = _run_flow(settings, found, plan, verbose)
+        account = _run_flow(settings, started, found, plan, verbose)
     if as_json:
         click.echo(json.dumps(account, ensure_ascii=False))
     print_summary(account, settings)
@@ -151,7 +153,9 @@ def _account_of_nothing(plan: Plan) -> dict[str, Any]:
     return Account("", plan.discovered, Counter(plan.already)).as_dict()
 
 
-def _run_flow(settings: RunSettings, found: Survey, plan: Plan, verbose: int) -> dict[str, Any]:
+def _run_flow(
+    settings: RunSettings, started: datetime, found: Survey, plan: Plan, verbose: int
+) -> dict[str, Any]:
     from flows import local_prefect
 
     local_prefect.configure()
@@ -164,5 +168,5 @@ def _run_flow(settings: RunSettings, found: Survey, plan: Plan, verbose: int) ->
     progress.stage("starting")
     # Pages are prepared and models loaded while Prefect starts, which takes some seconds.
     with Workshop(settings, plan) as workshop, local_prefect.local_run():
-        head_start.set(HeadStart(progress, found, plan, workshop))
+        head_start.set(HeadStart(progress, started, found, plan, workshop))
         return digitize(settings)

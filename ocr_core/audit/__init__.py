@@ -1,1 +1,1 @@
-"""How well an engine reads: error rates with intervals, confusions, worst lines, and whether its confidence can be trusted."""
+"""How well an engine reads: error rates with intervals, confusions, worst lines, and how far to trust its confidence."""

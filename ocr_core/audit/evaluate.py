@@ -125,7 +125,9 @@ def load_engine(name: str, options: EngineOptions = EngineOptions()) -> Recogniz
         ModelError: its weights are damaged.
     """
     if name not in engine_names():
-        raise UsageError(f"No engine is named {name!r}.", remedy=f"Choose one of: {', '.join(engine_names())}.")
+        raise UsageError(
+            f"No engine is named {name!r}.", remedy=f"Choose one of: {', '.join(engine_names())}."
+        )
     return LOADERS[card_of(name).kind](name, options)
 
 
@@ -200,9 +202,7 @@ def evaluate(
     )
 
 
-def _cut(
-    pages: Sequence[TruthPage], omissions: list[Omission]
-) -> Iterator[tuple[str, str, str, LineImage]]:
+def _cut(pages: Sequence[TruthPage], omissions: list[Omission]) -> Iterator[tuple[str, str, str, LineImage]]:
     """Page, line, transcript and picture of every line; pages that cannot be cut go to `omissions`."""
     for page in pages:
         try:

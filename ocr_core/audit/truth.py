@@ -44,7 +44,7 @@ class TruthPage:
     """A ground-truth file.
 
     Attributes:
-        name: the file's name without its suffix.
+        name: the file's name without its suffix, after its folder's where there are several folders.
         image: the page image; None where none was found.
         size: width and height of the image as the file states them; None where it does not.
         omissions: its lines that cannot be measured.
@@ -87,11 +87,16 @@ def find_pages(
             f"No ground truth is named {', '.join(missing)}.",
             remedy="Give the names of XML files without their suffix.",
         )
-    return [read_page(path, images) for path in paths if not only or path.stem in only]
+    several = len({path.parent for path in paths}) > 1
+    return [
+        read_page(path, images, f"{path.parent.name}/{path.stem}" if several else path.stem)
+        for path in paths
+        if not only or path.stem in only
+    ]
 
 
-def read_page(path: Path, images: Sequence[Path] = ()) -> TruthPage:
-    """Read one PAGE or ALTO file.
+def read_page(path: Path, images: Sequence[Path] = (), name: str = "") -> TruthPage:
+    """Read one PAGE or ALTO file. `name` is what the page is called; by default the file's name without its suffix.
 
     Raises:
         UsageError: it cannot be read as XML, or is neither PAGE nor ALTO.
@@ -103,24 +108,25 @@ def read_page(path: Path, images: Sequence[Path] = ()) -> TruthPage:
             f"{path} cannot be read as XML: {error}", remedy="Repair the file or take it out."
         ) from error
     space, _, kind = root.tag.rpartition("}")
-    names = {"p": space[1:]}
+    names, called = {"p": space[1:]}, name or path.stem
     if kind.lower() not in ("pcgts", "alto"):
-        raise UsageError(f"{path} is neither PAGE nor ALTO.", remedy="Take other XML files out of the folder.")
+        raise UsageError(
+            f"{path} is neither PAGE nor ALTO.", remedy="Take other XML files out of the folder."
+        )
     page = kind == "PcGts"
     lines: list[TruthLine] = []
     omissions: list[Omission] = []
     for number, element in enumerate(root.iterfind(".//p:TextLine", names), 1):
-        name = element.get("id" if page else "ID") or f"line {number}"
-        line = _page_line(element, names, name) if page else _alto_line(element, names, name)
+        own = element.get("id" if page else "ID") or f"line {number}"
+        line = _page_line(element, names, own) if page else _alto_line(element, names, own)
         if not line.text:
-            omissions.append(Omission(path.stem, name, "no text"))
+            omissions.append(Omission(called, own, "no text"))
         elif len(set(line.polygon)) < 3:
-            omissions.append(Omission(path.stem, name, "no outline"))
+            omissions.append(Omission(called, own, "no outline"))
         else:
             lines.append(line)
-    return TruthPage(
-        path.stem, path, _image_of(path, root, names, images), _size_of(root, names), tuple(lines), tuple(omissions)
-    )
+    image, size = _image_of(path, root, names, images), _size_of(root, names)
+    return TruthPage(called, path, image, size, tuple(lines), tuple(omissions))
 
 
 def _page_line(line: ElementTree.Element, names: dict[str, str], name: str) -> TruthLine:

@@ -2,7 +2,7 @@
 
 Two rules of Breuel (2003, "High performance document layout analysis") make a partial order, sorted topologically:
 a line comes before another below it when their widths overlap; and a line comes before another beside it, in the reading
-direction, unless something that spans both lies between them.
+direction, unless something that spans both lies between them. Ours is the condition that its column begins no lower.
 """
 
 from __future__ import annotations
@@ -31,6 +31,11 @@ def reading_order(boxes: NDArray[np.float64], *, rtl: bool = False) -> list[int]
     before = overlap & above
     left = ~overlap & ((x0 + x1)[:, None] < (x0 + x1))
     low, high = np.minimum(middle[:, None], middle), np.maximum(middle[:, None], middle)
+    # A column is read before the next one only where it stands beside it: the salutation of a letter, lower down on the
+    # left, does not come before the letterhead on the right.
+    height = boxes[:, 3] - boxes[:, 1]
+    beside = left & (middle[:, None] < middle + height)
+    left &= overlap.astype(int) @ beside.astype(int) > 0
     for k in range(count):
         spans = overlap[k][:, None] & overlap[k] & (low < middle[k]) & (middle[k] < high)
         left &= ~spans

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ class Account:
         discovered: pages found, those already in the library among them; unreadable files count as one page.
         already: pages that were up to date, by status.
         counts: pages of this run, by status.
+        started: when the work began, which may be before there was a run to count in.
         seconds: work by stage, summed over processes; more than the wall clock when several work.
     """
 
@@ -32,7 +32,6 @@ class Account:
     pending_reasons: Counter[str] = field(default_factory=Counter)
     excerpt: list[str] = field(default_factory=list)
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
-    _clock: float = field(default_factory=time.perf_counter)
 
     def add(self, results: list[PageResult | Failure]) -> None:
         for result in results:
@@ -59,7 +58,7 @@ class Account:
 
     @property
     def elapsed(self) -> float:
-        return time.perf_counter() - self._clock
+        return (datetime.now(UTC) - self.started).total_seconds()
 
     @property
     def processed(self) -> int:

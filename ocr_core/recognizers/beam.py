@@ -94,8 +94,11 @@ class CharacterModel:
 
 
 class _Prefix:
-    """A prefix of the text: a node of their tree. `blank` and `label` are the weights of its paths that end in a blank and in
-    its last character, `next_…` those of the frame at hand; `weight` is the logarithm of what model and length gave."""
+    """A prefix of the text: a node of their tree.
+
+    `blank` and `label` are the weights of its paths that end in a blank and in its last character, `next_…` those of the
+    frame at hand; `weight` is the logarithm of what model and length gave.
+    """
 
     __slots__ = (
         "blank",

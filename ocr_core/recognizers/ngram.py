@@ -217,7 +217,9 @@ def _check(alphabet: str, levels: tuple[Level, ...]) -> None:
         problem = "it has no n-grams"
     for number, level in enumerate(levels):
         arrays = (level.characters, level.codes, level.children)
-        expected = len(level.characters) if number == 0 else int(levels[number - 1].children.sum(dtype=np.int64))
+        expected = (
+            len(level.characters) if number == 0 else int(levels[number - 1].children.sum(dtype=np.int64))
+        )
         if any(a.dtype != np.uint8 or a.shape != (expected,) for a in arrays):
             problem = f"its n-grams of length {number + 1} do not continue the shorter ones"
             break

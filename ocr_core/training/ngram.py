@@ -185,7 +185,9 @@ def estimate(lines: Iterable[str], order: int, least: Sequence[int]) -> NgramMod
         values: list[float] = []
         children: list[int] = []
         for context in kept_before:
-            grams = [g for g in by_context.get(context, ()) if occurrences[length - 1][g] >= least[length - 1]]
+            grams = [
+                g for g in by_context.get(context, ()) if occurrences[length - 1][g] >= least[length - 1]
+            ]
             grams.sort(key=lambda gram: place[gram[-1]])
             children.append(len(grams))
             for gram in grams:

@@ -27,6 +27,12 @@ def test_the_right_column_comes_first_when_reading_from_the_right() -> None:
     assert _order([TITLE, *LEFT, *RIGHT, FOOT], rtl=True) == [TITLE, *RIGHT, *LEFT, FOOT]
 
 
+def test_a_letterhead_on_the_right_comes_before_the_salutation_on_the_left() -> None:
+    head = [(600, 20, 900, 40), (620, 60, 900, 80)]
+    text = [(50, 150, 300, 170), *[(40, y, 900, y + 20) for y in (200, 250, 300)]]
+    assert _order([*head, *text]) == [*head, *text]
+
+
 def test_nothing_and_one_line() -> None:
     assert reading_order(np.zeros((0, 4))) == []
     assert reading_order(np.array([[0.0, 0, 1, 1]])) == [0]

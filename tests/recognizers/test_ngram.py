@@ -68,7 +68,9 @@ def test_frequent_continuations_are_likely(model: NgramModel) -> None:
 
 
 def test_a_longer_context_predicts_better(model: NgramModel) -> None:
-    rates = [bits_per_character(estimate(LINES, n, (1,) * n), ["the cat and a dog", "that mat"]) for n in (1, 2, 4)]
+    rates = [
+        bits_per_character(estimate(LINES, n, (1,) * n), ["the cat and a dog", "that mat"]) for n in (1, 2, 4)
+    ]
     assert rates[0] > rates[1] > rates[2]
 
 

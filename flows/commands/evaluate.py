@@ -1,0 +1,70 @@
+"""`warraq eval`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+
+@click.command("eval")
+@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FOLDER...")
+@click.option(
+    "--engine", default="crnn-latin", show_default=True, help="A line reader of `warraq models list`."
+)
+@click.option(
+    "--only", multiple=True, metavar="NAME", help="Measure this file only (no suffix); may be repeated."
+)
+@click.option(
+    "--images",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A folder of page images, where they are not beside the ground truth.",
+)
+@click.option(
+    "--decoding",
+    type=click.Choice(["greedy", "beam"]),
+    help="Best path, or beam search with the language model; the engine's own way by default.",
+)
+@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@click.option(
+    "--html", type=click.Path(path_type=Path, dir_okay=False), help="Write a report with pictures here."
+)
+@click.option(
+    "--worst", default=30, show_default=True, type=click.IntRange(0, 1000), help="Worst lines reported."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, with every line's texts.")
+def evaluate(
+    folders: tuple[Path, ...],
+    engine: str,
+    only: tuple[str, ...],
+    images: tuple[Path, ...],
+    decoding: str | None,
+    device: str,
+    html: Path | None,
+    worst: int,
+    as_json: bool,
+) -> int:
+    """Measure an engine on PAGE or ALTO ground truth: error rates, confusions, worst lines, trust in its confidence.
+
+    Lines are cut by the outlines of the ground truth. The page images are beside the XML files. Exit code 10 if pages
+    could not be measured; they are named.
+    """
+    from ocr_core.audit import report
+    from ocr_core.audit.evaluate import EngineOptions, load_engine
+    from ocr_core.audit.evaluate import evaluate as measure
+
+    reader = load_engine(engine, EngineOptions(device, decoding))  # type: ignore[arg-type]
+    found = measure(reader, folders, only=only, images=images, worst=worst)
+    if html is not None:
+        html.write_text(report.as_html(found), "utf-8")
+        click.echo(f"The report is in {html}.", err=True)
+    if as_json:
+        click.echo(json.dumps(report.as_json(found, lines=True), ensure_ascii=False))
+    else:
+        click.echo(report.as_text(found), nl=False)
+    for omission in (*found.omissions, *found.unread):
+        place = f"{omission.page} {omission.line}".strip()
+        click.echo(report.shown(f"{place}: {omission.reason}"), err=True)
+    return 10 if found.pages_omitted else 0
