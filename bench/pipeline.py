@@ -154,9 +154,8 @@ def main() -> None:
             print(
                 f"    {stage:<24}{spent:8.1f} s of work {100 * spent / total:5.1f} %  {spent / pages:6.3f} s a page"
             )
-        print(
-            f"    accounted: {account['discovered']} = {account['done']} + {account['blank']} + {account['failed']} + {account['pending']}"
-        )
+        ends = " + ".join(str(account[status]) for status in ("done", "blank", "failed", "pending"))
+        print(f"    accounted: {account['discovered']} = {ends}")
         if args.prefect:
             me = [
                 sys.executable,

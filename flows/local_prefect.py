@@ -9,6 +9,10 @@ import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from prefect.server.api.server import SubprocessASGIServer
 
 _DEFAULTS = {
     # A first start builds Prefect's database, which the default 20 s can be too short for.
@@ -45,21 +49,34 @@ def local_run() -> Iterator[None]:
         if PREFECT_API_URL.value():
             yield
             return
-        from prefect.server.api.server import SubprocessASGIServer
-
-        server = SubprocessASGIServer()  # the very one that Prefect's client would start
+        server = _guarded_server()
         server.start()
-        assert server.server_process is not None
-        guard = _die_with_us(server.server_process.pid)
         try:
             yield
         finally:
             server.stop()
-            guard.terminate()
-            guard.wait()
 
 
-def _die_with_us(server: int) -> subprocess.Popen[bytes]:
+def _guarded_server() -> SubprocessASGIServer:
+    """The very server that Prefect's client would start (it keeps one a process), ended with us whatever ends us."""
+    from prefect.server.api.server import SubprocessASGIServer
+
+    class GuardedServer(SubprocessASGIServer):
+        def _run_uvicorn_command(self) -> subprocess.Popen[Any]:
+            process = super()._run_uvicorn_command()
+            _die_with_us(process.pid)
+            return process
+
+    return GuardedServer()
+
+
+def _die_with_us(server: int) -> None:
     """Prefect's server would outlive a `kill -9` of this process for ever: have somebody end it then."""
-    watch = 'while kill -0 "$0" 2>/dev/null; do sleep 1; done; kill "$1" 2>/dev/null'
-    return subprocess.Popen(["/bin/sh", "-c", watch, str(os.getpid()), str(server)], start_new_session=True)
+    watch = 'while kill -0 "$0" && kill -0 "$1"; do sleep 1; done; kill "$1"'
+    subprocess.Popen(
+        ["/bin/sh", "-c", watch, str(os.getpid()), str(server)],
+        start_new_session=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )

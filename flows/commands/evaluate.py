@@ -25,7 +25,7 @@ import click
 @click.option(
     "--decoding",
     type=click.Choice(["greedy", "beam"]),
-    help="Best path, or beam search with the language model; the engine's own way by default.",
+    help="Best path, or beam search with the language model; as `warraq run` does by default.",
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
 @click.option(

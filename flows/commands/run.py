@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--page-timeout", default=120.0, show_default=True, help="Seconds after which a page fails.")
+@click.option(
+    "--max-megapixels", default=100.0, show_default=True, help="Larger pages are refused undecoded."
+)
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 @click.option("--json", "as_json", is_flag=True, help="The account of the run as JSON on stdout.")
 @click.pass_obj
@@ -56,6 +59,7 @@ def run(
     workers: int,
     device: str,
     page_timeout: float,
+    max_megapixels: float,
     dry_run: bool,
     as_json: bool,
 ) -> int:
@@ -75,7 +79,12 @@ def run(
                 "library": library.absolute(),
                 "collection": collection,
                 "arabic": arabic,
-                "reading": {"existing_text": existing_text},
+                "reading": {
+                    "existing_text": existing_text,
+                    "max_pixels": round(max_megapixels * 1e6),
+                    # A hanging poppler must give up before its page does, or it would live on by itself.
+                    "timeout": 0.8 * page_timeout,
+                },
                 "page_timeout_s": page_timeout,
                 "pages": pages,
                 "workers": workers,

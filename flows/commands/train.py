@@ -21,9 +21,10 @@ def train() -> None:
     "--folder", type=click.Path(path_type=Path), help="Folder of the run: checkpoints, metrics, weights."
 )
 def crnn(config: Path, data: Path | None, folder: Path | None) -> None:
-    """Train a line reader (CNN, BiLSTM, CTC) on PAGE, ALTO or Parquet ground truth.
+    """Train a line reader (CNN, BiLSTM, CTC) on PAGE, ALTO, Parquet or *.gt.txt ground truth.
 
-    Started again after any interruption, it goes on where it was.
+    Started again after any interruption, it goes on where it was. At the end the folder of the run holds the
+    weights, a model card, the curves (HTML) and the table of metrics (CSV).
     """
     import logging
 
@@ -45,7 +46,10 @@ def crnn(config: Path, data: Path | None, folder: Path | None) -> None:
     type=click.Path(path_type=Path),
     help="Folder to write the model and its card to.",
 )
-def ngram(config: Path, data: Path | None, folder: Path) -> None:
+@click.option(
+    "--reader", help="Also measure this packaged reader with the model, and calibrate its confidence."
+)
+def ngram(config: Path, data: Path | None, folder: Path, reader: str | None) -> None:
     """Make a character language model of the transcripts that a line reader is trained on.
 
     Documents that the reader's configuration holds out are left out here too.
@@ -55,4 +59,42 @@ def ngram(config: Path, data: Path | None, folder: Path) -> None:
     from ocr_core.training.ngram import load_ngram_config, train_ngram
 
     logging.getLogger("ocr_core.training").setLevel(logging.INFO)
-    click.echo(train_ngram(load_ngram_config(config), folder, data))
+    settings = load_ngram_config(config)
+    card = train_ngram(settings, folder, data)
+    if reader is not None:
+        from ocr_core.audit.language import measure_language_model
+        from ocr_core.training.config import load_config
+
+        logging.getLogger("ocr_core.audit").setLevel(logging.INFO)
+        measure_language_model(card, reader, load_config(settings.corpora, data=data))
+    click.echo(card)
+
+
+@train.command()
+@click.option(
+    "--config", type=click.Path(path_type=Path), help="TOML file of `train crnn`: its corpora are looked at."
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="With --config, the folder its paths start from; without, the data itself: a Parquet file, or a folder.",
+)
+@click.option(
+    "--html", type=click.Path(path_type=Path, dir_okay=False), help="Write the report with pictures here."
+)
+def inspect(config: Path | None, data: Path | None, html: Path | None) -> None:
+    """Report on a data set: lines, lengths, sizes, characters, outliers."""
+    from ocr_core.errors import UsageError
+    from ocr_core.training.config import load_config
+    from ocr_core.training.inspection import corpora_of, inspect_corpora, report_html, report_text
+
+    if config is not None:
+        settings = load_config(config, data=data)
+        report = inspect_corpora(settings.corpora, settings.data)
+    elif data is not None:
+        report = inspect_corpora(corpora_of(data), Path())
+    else:
+        raise UsageError("nothing to look at", remedy="Give --config FILE or --data FOLDER.")
+    click.echo(report_text(report), nl=False)
+    if html is not None:
+        html.write_text(report_html(report), "utf-8")

@@ -19,9 +19,9 @@ _DARKEST_PAPER = 40
 """Grey value: nothing darker is taken for paper, or black would be stretched to white."""
 
 
-def paper_level(grey: GreyImage) -> int:
+def _paper_level(small: GreyImage) -> int:
     """The usual brightness of the sheet, 0..255: a high percentile, so that writing and dark surrounds do not count."""
-    return int(np.percentile(reduced(grey, _SMALL)[0], 80))
+    return int(np.percentile(small, 80))
 
 
 def dark_border(grey: GreyImage) -> NDArray[np.uint8]:
@@ -30,7 +30,7 @@ def dark_border(grey: GreyImage) -> NDArray[np.uint8]:
     Surround is dark, solid (writing is thin and does not survive an opening) and reaches the edge of the picture.
     """
     small, _ = reduced(grey, _SMALL)
-    level = paper_level(grey)
+    level = _paper_level(small)
     dark = np.where(small < level * _DARK_SHARE, 255, 0).astype(np.uint8)
     # Beyond the picture counts as dark, so that a thin strip along the edge is solid.
     framed = cv2.copyMakeBorder(dark, 6, 6, 6, 6, cv2.BORDER_CONSTANT, value=255)
@@ -52,7 +52,7 @@ def even(grey: GreyImage, border: NDArray[np.uint8] | None = None) -> GreyImage:
         border: the surround as :func:`dark_border` gives it; it becomes white.
     """
     small, _ = reduced(grey, _SMALL)
-    level = max(paper_level(grey), _DARKEST_PAPER)
+    level = max(_paper_level(small), _DARKEST_PAPER)
     if border is not None and border.any():
         small = np.where(border > 0, 0, small).astype(np.uint8)
     kernel = np.ones((min(_REACH, 2 * (min(small.shape) // 8) + 1),) * 2, np.uint8)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocr_core.imaging.geometry import reduced
-from ocr_core.imaging.masks import components, without_solids
+from ocr_core.imaging.masks import components, median, pixels_of, without_solids
 from ocr_core.records import GreyImage
 
 _LONGEST = 1200
@@ -30,8 +30,8 @@ def is_blank(evened: GreyImage) -> bool:
     small, _ = reduced(evened, _LONGEST)
     if min(small.shape) < 8:
         return True
-    paper = float(np.median(small))
-    noise = float(np.median(np.abs(small.astype(np.int16) - int(paper))))
+    paper = median(small)
+    noise = median(np.asarray(cv2.absdiff(small, np.full_like(small, paper)), np.uint8))
     threshold = paper - max(0.55 * _INK, 5 * noise)
     if threshold <= 8:
         return True
@@ -63,11 +63,11 @@ def is_blank(evened: GreyImage) -> bool:
     return int(box_h[strokes].sum()) < _MIN_STROKE_ROWS or not _gathered(stats[strokes])
 
 
-def _least(grey: GreyImage, labels: NDArray[np.int32], count: int) -> NDArray[np.float64]:
+def _least(grey: GreyImage, labels: NDArray[np.int32], count: int) -> NDArray[np.uint8]:
     """The darkest grey of each component, [count]."""
-    darkest = np.full(count, 255.0)
-    inside = labels > 0
-    np.minimum.at(darkest, labels[inside], grey[inside].astype(np.float64))
+    darkest = np.full(count, 255, np.uint8)
+    xs, ys = pixels_of(labels)
+    np.minimum.at(darkest, labels[ys, xs], grey[ys, xs])
     return darkest
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocr_core.imaging.geometry import reduced
+from ocr_core.imaging.masks import pixels_of
 from ocr_core.records import GreyImage
 
 _LONGEST = 1000
@@ -39,33 +40,46 @@ def estimate_skew(grey: GreyImage, *, max_deg: float = 15.0) -> SkewEstimate:
         grey: uint8 [height, width], background evened.
         max_deg: angles within ± this are tried.
     """
-    points, weights, size = _ink(grey)
-    if len(weights) < _MIN_POINTS:
+    ink = _ink(grey)
+    every = _points(ink, 1)
+    if len(every[1]) < _MIN_POINTS:
         return SkewEstimate(0.0, 0.0)
+    size = int(np.hypot(*ink.shape)) + 1
+    halved = _points(ink, 2)
     angles = np.arange(-max_deg - 1.0, max_deg + 1.01, 0.5)
-    coarse = _energies(points, weights, angles, bins=size // 4, smooth=1.0)
+    coarse = _energies(*halved, angles, bins=size // 4, smooth=1.0)
     best = angles[int(np.argmax(coarse))]
     angle = float(best)
-    for step, bins, smooth in ((0.1, size // 2, 1.5), (0.03, size, 2.0)):
+    for points, step, bins, smooth in ((halved, 0.1, size // 2, 1.5), (every, 0.03, size, 2.0)):
         fine = np.asarray(angle + np.arange(-7, 8) * step, np.float64)
-        energy = _energies(points, weights, fine, bins=bins, smooth=smooth)
+        energy = _energies(*points, fine, bins=bins, smooth=smooth)
         angle = _peak(fine, energy)
     return SkewEstimate(float(np.clip(angle, -max_deg, max_deg)), _confidence(angles, coarse, best, max_deg))
 
 
-def _ink(grey: GreyImage) -> tuple[NDArray[np.float32], NDArray[np.float32], int]:
-    """Ink as points [n, 2] around the centre of the picture, their weights [n], and the picture's diagonal in pixels."""
+def _ink(grey: GreyImage) -> GreyImage:
+    """How far the ink of a small copy lies below the paper in grey levels, 0 on paper."""
     small, _ = reduced(grey, _LONGEST)
     level, _ = cv2.threshold(small, 0, 255, cv2.THRESH_OTSU)
-    level = min(float(level), 215.0)
-    ys, xs = np.nonzero(small < level)
-    weights = (level - small[ys, xs]).astype(np.float32)
-    if len(weights) > _MAX_POINTS:
-        keep = np.random.default_rng(0).choice(len(weights), _MAX_POINTS, replace=False)
-        ys, xs, weights = ys[keep], xs[keep], np.asarray(weights[keep], np.float32)
-    height, width = small.shape
-    points = np.stack([xs - (width - 1) / 2, ys - (height - 1) / 2], axis=1).astype(np.float32)
-    return points, weights, int(np.hypot(height, width)) + 1
+    return np.asarray(cv2.subtract(np.full_like(small, min(int(level), 215)), small), np.uint8)
+
+
+def _points(ink: GreyImage, block: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Ink as points [n, 2] in pixels around the centre of the picture and their weights [n]: one for each square of pixels.
+
+    Args:
+        block: side of the squares in pixels.
+    """
+    height, width = max(1, ink.shape[0] // block), max(1, ink.shape[1] // block)
+    ink = np.asarray(
+        cv2.resize(ink[: height * block, : width * block], (width, height), interpolation=cv2.INTER_AREA)
+    )
+    xs, ys = pixels_of(ink)
+    if len(xs) > _MAX_POINTS:
+        keep = np.random.default_rng(0).choice(len(xs), _MAX_POINTS, replace=False)
+        xs, ys = xs[keep], ys[keep]
+    points = np.stack([xs - (width - 1) / 2, ys - (height - 1) / 2], axis=1) * block
+    return points.astype(np.float32), ink[ys, xs].astype(np.float32)
 
 
 def _energies(
@@ -80,16 +94,17 @@ def _energies(
     bins = max(bins, 16)
     span = float(np.abs(points).max()) * 1.5 + 1.0
     scale = np.float32(bins / (2 * span))
+    across, down = (points * scale).T.copy()
     out = np.empty(len(angles))
     size = 2 * int(np.ceil(3 * smooth)) + 1
     for i, angle in enumerate(np.radians(angles)):
-        rows = points[:, 1] * np.float32(np.cos(angle)) - points[:, 0] * np.float32(np.sin(angle))
-        position = (rows + np.float32(span)) * scale
-        whole = position.astype(np.int32)
-        part = position - whole
-        profile = np.bincount(whole, weights * (1 - part), bins + 2) + np.bincount(
-            whole + 1, weights * part, bins + 2
+        position = (
+            down * np.float32(np.cos(angle)) - across * np.float32(np.sin(angle)) + np.float32(bins / 2)
         )
+        whole = position.astype(np.intp)
+        upper = weights * (position - whole)
+        profile = np.bincount(whole, weights - upper, bins + 2)
+        profile[1:] += np.bincount(whole, upper, bins + 1)
         soft = cv2.GaussianBlur(profile.reshape(-1, 1), (1, size), 0, sigmaY=smooth)
         out[i] = float(np.square(np.diff(soft.ravel())).sum())
     return out

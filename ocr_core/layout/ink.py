@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr_core.imaging.masks import components, without_solids
+from ocr_core.imaging.masks import components, median, pixels_of, without_solids
 from ocr_core.records import GreyImage
 
 LONGEST = 1200
@@ -63,23 +63,25 @@ def find_ink(grey: GreyImage) -> Ink | None:
     """The ink of an evened page (dark on light); None where there is none."""
     scale = min(1.0, LONGEST / max(grey.shape))
     small = grey
-    if scale < 1.0:
+    if scale < 1.0:  # in one step: halved first, as `reduced` does, pages came out worse
         size = (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale)))
         small = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
     if min(small.shape) < 5:
         return None
     mean = cv2.blur(small, (_WINDOW, _WINDOW), borderType=cv2.BORDER_REPLICATE)
     depth = np.asarray(cv2.subtract(mean, small), np.uint8)
-    noise = float(np.median(np.abs(small.astype(np.int16) - mean.astype(np.int16))))
+    noise = median(np.asarray(cv2.absdiff(small, mean), np.uint8))
     threshold = max(_CONTRAST, 5.0 * noise)
-    mask = (depth > threshold).astype(np.uint8)
-    mask = _without_rules(without_solids(mask, _SOLID))
-    mask = _without_specks(mask, depth)
+    mask = without_solids((depth > threshold).astype(np.uint8), _SOLID)
     labels, stats = components(mask)
+    labels, stats = _only(~_rules(stats, mask.shape), labels, stats)
+    labels, stats = _only(~_specks(labels, stats, depth), labels, stats)
+    mask = (labels > 0).astype(np.uint8)
     letter = _letter_height(stats)
     if not letter:
         return None
-    dark = np.clip((depth.astype(np.float32) - threshold + 10) / _FULL, 0, 1) * mask
+    full = np.clip((np.arange(256, dtype=np.float32) - threshold + 10) / _FULL, 0, 1)
+    dark = cv2.LUT(depth * mask, full)
     strokes = np.abs(cv2.Sobel(dark, cv2.CV_32F, 1, 0, ksize=1))
     return Ink(scale, mask, strokes, labels, stats, letter)
 
@@ -95,50 +97,57 @@ def _letter_height(stats: NDArray[np.int32]) -> float:
     heights, areas = stats[written, cv2.CC_STAT_HEIGHT], stats[written, cv2.CC_STAT_AREA]
     if not len(heights):
         return 0.0
-    order = np.argsort(heights)
+    return _halfway(heights, areas)
+
+
+def _halfway(values: NDArray[np.int32] | NDArray[np.float64], areas: NDArray[np.int32]) -> float:
+    """The value of components, [n], below and above which half of their area lies."""
+    order = np.argsort(values)
     running = np.cumsum(areas[order])
-    return float(heights[order][np.searchsorted(running, running[-1] / 2)])
+    return float(values[order][np.searchsorted(running, running[-1] / 2)])
 
 
-def _without_specks(mask: NDArray[np.uint8], depth: GreyImage) -> NDArray[np.uint8]:
-    """Take out show-through, paler than a share of the page's ink, and specks with no letter near them."""
-    labels, stats = components(mask)
+def _only(
+    kept: NDArray[np.bool_], labels: NDArray[np.int32], stats: NDArray[np.int32]
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Labels and statistics of the components that are kept, [n] of bool, numbered anew; what goes becomes ground."""
+    kept[0] = True
+    if kept.all():
+        return labels, stats
+    number = np.where(kept, np.cumsum(kept) - 1, 0).astype(np.int32)
+    return number[labels], stats[kept]
+
+
+def _specks(labels: NDArray[np.int32], stats: NDArray[np.int32], depth: GreyImage) -> NDArray[np.bool_]:
+    """Which components are show-through, paler than a share of the page's ink, or specks with no letter near them."""
     count = len(stats)
     letter = _letter_height(stats)
     if not letter:
-        return mask
-    ys, xs = np.nonzero(mask)
+        return np.zeros(count, bool)
+    xs, ys = pixels_of(labels)
     which = labels[ys, xs]
-    area = np.maximum(np.bincount(which, minlength=count), 1)
+    area = stats[:, cv2.CC_STAT_AREA]
     tone = np.bincount(which, depth[ys, xs], count) / area
     tall = stats[:, cv2.CC_STAT_HEIGHT] >= 0.6 * letter
     tall[0] = False
-    usual = np.repeat(tone[tall], area[tall])
-    pale = tone < _PALE * float(np.median(usual))
+    pale = tone < _PALE * _halfway(tone[tall], area[tall])
     long_side = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
     letters = (long_side >= 0.5 * letter) & ~pale
     letters[0] = False
     size = 2 * round(0.8 * letter) + 1
     near = cv2.dilate(letters[labels].astype(np.uint8), np.ones((size, size), np.uint8))
     beside = np.bincount(which, near[ys, xs], count) > 0
-    keep = letters | (~pale & beside)
-    keep[0] = False
-    return keep[labels].astype(np.uint8)
+    return ~letters & (pale | ~beside)
 
 
-def _without_rules(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Take out what is long, thin and straight (rules, frames, folds, sheet edges), and what is far too big for writing."""
-    height, width = mask.shape
-    labels, stats = components(mask)
+def _rules(stats: NDArray[np.int32], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Which components are long, thin and straight: rules, frames, folds and sheet edges of a page `shape` [h, w]."""
+    height, width = shape
     box_w, box_h, area = (stats[:, i] for i in (cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT, cv2.CC_STAT_AREA))
     upright = (box_h > 0.12 * height) & (box_h > 10 * box_w)
     level = (box_w > 0.12 * width) & (box_w > 25 * box_h)
     frame = (box_h > 0.7 * height) & (box_w > 0.7 * width) & (area < 0.05 * box_w * box_h)
-    gone = upright | level | frame
-    gone[0] = False
-    if not gone.any():
-        return mask
-    return np.asarray(np.where(gone[labels], 0, mask), np.uint8)
+    return np.asarray(upright | level | frame)
 
 
 def line_pitch(ink: Ink) -> float:

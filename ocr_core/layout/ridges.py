@@ -177,6 +177,8 @@ def _link(pieces: list[Ridge], corridors: NDArray[np.bool_], unit: float) -> lis
                 continue
             if gap < -0.7 * min(len(left.ys), len(right.ys)):
                 continue
+            if abs(left.ys[-1] - right.ys[0]) > 3.0 * unit:  # another line: spares most pairs the measuring
+                continue
             step = _step(left, right, unit)
             if step > (0.35 + 0.05 * max(gap, 0) / unit) * unit:
                 continue

@@ -12,6 +12,7 @@ from ocr_core.layout.crops import CROP_VERSION
 from ocr_core.models import packaged_stamp
 from ocr_core.pipeline.fingerprint import Fingerprints
 from ocr_core.pipeline.read import Deferred, PageReader
+from ocr_core.recognizers.crnn import crnn_stamp
 from ocr_core.records import EngineStamp, Script
 
 LATIN_MODEL = "crnn-latin"
@@ -31,7 +32,7 @@ def engines_for(settings: RunSettings) -> dict[Script, EngineStamp | Deferred]:
             f"There is no Arabic engine '{settings.arabic}' in this version of Warraq.",
             remedy="Leave --arabic at 'auto': Arabic pages are routed and wait as pending.",
         )
-    return {Script.LATIN: packaged_stamp(LATIN_MODEL), Script.ARABIC: _NO_ARABIC, Script.OTHER: _NO_OTHER}
+    return {Script.LATIN: crnn_stamp(LATIN_MODEL), Script.ARABIC: _NO_ARABIC, Script.OTHER: _NO_OTHER}
 
 
 def fingerprints_for(settings: RunSettings, engines: dict[Script, EngineStamp | Deferred]) -> Fingerprints:

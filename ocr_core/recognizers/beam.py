@@ -13,6 +13,7 @@ Without pruning and with a beam that holds every prefix the answer is exact.
 from __future__ import annotations
 
 import math
+from array import array
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,9 @@ from numpy.typing import NDArray
 from ocr_core.recognizers.charset import BLANK, Charset
 from ocr_core.recognizers.ctc import Decoded, Frames, greedy
 from ocr_core.recognizers.ngram import EDGE, OTHER, NgramModel
+
+_MOST_REMEMBERED = 30_000
+"""Contexts whose weights are remembered, about a kilobyte each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +77,19 @@ class CharacterModel:
         self._places = np.array([model.place.get(c, other) for c in charset.characters])
         self._edge = model.place[EDGE]
         self._characters = ["", *charset.characters]
-        self._memory: dict[str, tuple[list[float], float]] = {}
+        self._memory: dict[str, tuple[array[float], float]] = {}
         self.start = model.context("")
         self._reach = model.order - 1
 
-    def weights(self, context: str) -> tuple[list[float], float]:
+    def weights(self, context: str) -> tuple[array[float], float]:
         """Weight of every class after a context (that of the blank is 1), and of the end of the line."""
         known = self._memory.get(context)
         if known is None:
-            if len(self._memory) > 50_000:
+            if len(self._memory) > _MOST_REMEMBERED:
                 self._memory.clear()
             powers = self._model.probabilities(context) ** self._alpha
-            known = [1.0, *(powers[self._places] * self._gain).tolist()], float(powers[self._edge])
+            weights = np.concatenate([[1.0], powers[self._places] * self._gain])
+            known = array("d", weights.tobytes()), float(powers[self._edge])
             self._memory[context] = known
         return known
 
@@ -119,7 +124,7 @@ class _Prefix:
         self.last = last
         self.context = context
         self.weight = weight
-        self.weights: list[float] | None = None
+        self.weights: array[float] | None = None
         self.end = 1.0
         self.children: dict[int, _Prefix] = {}
         self.blank = self.label = self.next_blank = self.next_label = 0.0
@@ -263,7 +268,7 @@ def _extended(
     return beam + fresh
 
 
-def _weigh(node: _Prefix, model: CharacterModel | None) -> list[float] | None:
+def _weigh(node: _Prefix, model: CharacterModel | None) -> array[float] | None:
     """What the model says after a prefix, asked for once; None without a model."""
     if model is not None and node.weights is None:
         node.weights, node.end = model.weights(node.context)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,16 +74,23 @@ class CrnnRecognizer:
         """
         import torch
 
-        from ocr_core.recognizers.crnn_network import channels_last, fold_norms
-
         self._device = torch.device(_device(device))
         self._bf16 = precision == "bf16" or (precision == "auto" and _has_bf16(self._device))
-        self._height = network.shape.height
-        self._network = channels_last(fold_norms(network.eval()), self._device)
+        self._take(network)
         self._charset = charset
         self._stamp = stamp
-        self._calibration = np.array(calibration, dtype=np.float64).reshape(-1, 2)
+        # A search with a language model reads more right than the best path for which `calibration` was measured: the
+        # card of the language model leads from what it says to what is so.
+        further = language.card.calibration if language is not None and language.card is not None else ()
+        self._calibrations = [np.array(p, dtype=np.float64) for p in (calibration, further) if len(p)]
         self._search = None if language is None else _search_of(language, charset)
+
+    def _take(self, network: Any) -> None:
+        """Make the network ready to read, on the device and in the precision that were chosen."""
+        from ocr_core.recognizers.crnn_network import channels_last, fold_norms
+
+        self._height = network.shape.height
+        self._network = channels_last(fold_norms(network.eval()), self._device)
 
     @classmethod
     def load(
@@ -95,13 +102,14 @@ class CrnnRecognizer:
         folder: Path = WEIGHTS,
         decoding: Decoding | None = None,
         language_model: str = LANGUAGE_MODEL,
+        language_folder: Path | None = None,
     ) -> CrnnRecognizer:
         """Load packaged weights, after checking them against the sha256 of their card.
 
         Args:
-            decoding: `greedy` (the best path), `beam` (prefix beam search with the language model), or None for what the
-                card says.
-            language_model: name of a packaged model of kind ngram, in the same folder; loaded for `beam` only.
+            decoding: see `crnn_stamp`.
+            language_model: name of a packaged model of kind ngram; loaded for `beam` only.
+            language_folder: where it is; `folder` by default.
 
         Raises:
             ModelError: weights or card are missing, damaged, or of another kind of network.
@@ -114,10 +122,13 @@ class CrnnRecognizer:
                 f"{name} is a {card.kind}, not a line reader", remedy="Name a model of kind crnn."
             )
         network, charset = read_crnn(data, card.file)
-        stamp = crnn_stamp(name, decoding, language_model=language_model, folder=folder)
+        language_folder = language_folder or folder
+        stamp = crnn_stamp(
+            name, decoding, language_model=language_model, folder=folder, language_folder=language_folder
+        )
         language = None
         if dict(stamp.settings).get("decoding") == "beam":
-            language = NgramModel.load(language_model, folder=folder)
+            language = NgramModel.load(language_model, folder=language_folder)
         return cls(
             network,
             charset,
@@ -212,9 +223,9 @@ class CrnnRecognizer:
         return beam_search(scores, *self._search).decoded
 
     def _calibrated(self, raw: float) -> float:
-        if len(self._calibration) == 0:
-            return raw
-        return float(np.interp(raw, self._calibration[:, 0], self._calibration[:, 1]))
+        for points in self._calibrations:
+            raw = float(np.interp(raw, points[:, 0], points[:, 1]))
+        return raw
 
 
 def crnn_stamp(
@@ -223,19 +234,26 @@ def crnn_stamp(
     *,
     language_model: str = LANGUAGE_MODEL,
     folder: Path = WEIGHTS,
+    language_folder: Path | None = None,
 ) -> EngineStamp:
     """The stamp of a packaged line reader, without loading or checking weights.
 
     Under beam search it also names the language model, by the sha256 of its file, and the settings of the search.
+
+    Args:
+        decoding: `greedy` (the best path), `beam` (prefix beam search with the language model), or None for `beam` where the
+            language model is there and `greedy` where it is not.
 
     Raises:
         ModelError: a card is missing or damaged, or the language model's does not state the settings.
     """
     card = card_of(name, folder)
     settings = dict(card.settings)
-    settings["decoding"] = decoding or settings.get("decoding", "greedy")
+    settings["decoding"] = decoding or (
+        "beam" if ((language_folder or folder) / f"{language_model}.json").exists() else "greedy"
+    )
     if settings["decoding"] == "beam":
-        language = card_of(language_model, folder)
+        language = card_of(language_model, language_folder or folder)
         _search_settings(language)
         settings |= dict(language.settings) | {"language_model": language.sha256}
     return EngineStamp(card.name, card.version, card.sha256, tuple(sorted(settings.items())))

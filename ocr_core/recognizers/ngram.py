@@ -30,7 +30,7 @@ OTHER = "\ufffd"
 _LEVELS = 255
 _FLOOR = 1e-6
 """The smallest a(h, c) that is stored; smaller ones are left to the shorter context."""
-_MOST_REMEMBERED = 40_000
+_MOST_REMEMBERED = 30_000
 """Contexts whose probabilities are remembered, about a kilobyte each."""
 _REMEDY = "Restore the file from where it was published, or make it anew with `warraq train ngram`."
 

@@ -71,6 +71,8 @@ def plan_epoch(
         rows = [r for r in cache.rows("train", corpus.name) if charset.covers(cache.table["text"][r])]
         rows = [r for r in rows if cache.width(r) <= longest] or rows
         count = round(schedule.samples_per_epoch * corpus.share / total)
+        if schedule.samples_per_epoch == 0:
+            count = len(rows) if corpus.share > 0 else 0
         if rows and count:
             chosen += _stretch(rows, epoch * count, count, settings.run.seed * 1009 + number)
     rng = np.random.default_rng([settings.run.seed, epoch, 7])

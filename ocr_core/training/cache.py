@@ -206,9 +206,16 @@ def _scaled(image: Grey, scale: float) -> Grey:
 
 
 def _defect(cut: _Cut) -> str:
-    """Why a line cannot be learnt from, or an empty string."""
-    text = normalise_text(cut.text)
-    width = cut.pixels.shape[1] - 2 * cut.left
+    return defect_of(normalise_text(cut.text), cut.pixels.shape[1] - 2 * cut.left)
+
+
+def defect_of(text: str, width: float) -> str:
+    """Why a line cannot be learnt from, or an empty string.
+
+    Args:
+        text: normalised.
+        width: of the line at a height of `NOMINAL` pixels.
+    """
     if not text:
         return "empty"
     if is_markup(text):

@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ocr_core.errors import UsageError
 
@@ -46,8 +46,20 @@ class CorpusSettings(_Settings):
 
 
 class NetworkSettings(_Settings):
-    """Shape of the compact network (see `recognizers.crnn`)."""
+    """Which network, its shape, and what it starts from.
 
+    Attributes:
+        kind: `compact` (see `recognizers.crnn_network`) or `published` (see `recognizers.published_crnn`), whose shape is
+            fixed: of the values below it takes none but `height`, 128.
+        init: start from these weights instead of from chance: the name of a packaged model of the same kind, or the
+            path of a `.safetensors` file of `warraq train crnn`. They fix the shape; characters that they lack are
+            added to their table.
+        freeze: `cnn` keeps the convolutions as they are and trains what follows them.
+    """
+
+    kind: Literal["compact", "published"] = "compact"
+    init: str = ""
+    freeze: Literal["", "cnn"] = ""
     height: int = Field(48, ge=32, le=128, multiple_of=16)
     channels: tuple[int, int, int, int] = (32, 64, 128, 192)
     hidden: int = Field(192, ge=8, le=1024)
@@ -64,21 +76,33 @@ class AugmentSettings(_Settings):
 
 
 class ScheduleSettings(_Settings):
-    """Length and learning rate.
+    """Length, optimiser and learning rate.
 
     Attributes:
+        kind: `one-cycle` (up, then down along a cosine) or `plateau` (`peak` until the loss on held-out lines has not
+            fallen for more than `plateau_epochs` epochs, then that times `plateau_factor`, and so on).
+        optimiser: `adamw` or `adam` (which takes weight decay into the gradient).
         steps: optimiser steps of the whole run; the learning rate follows one cycle over them.
-        minutes: if set, the cycle follows the time spent training instead, for a run that must end in time.
+        epochs: if set, the length of the run instead of `steps`.
+        minutes: if set (and no epochs), the cycle follows the time spent training instead, for a run that must end in time.
+        patience: stop after so many evaluations in a row without a lower error rate; 0: never.
+        samples_per_epoch: lines of an epoch; 0: every line once, whatever the shares.
         lines, pixels: most lines and most padded columns of a batch: long lines come in small batches.
         short_epochs, short_columns: at first only lines of up to so many columns: CTC finds the alignment of short lines
             much sooner, and they are cheap.
     """
 
+    kind: Literal["one-cycle", "plateau"] = "one-cycle"
+    optimiser: Literal["adamw", "adam"] = "adamw"
     steps: int = Field(10_000, ge=1)
+    epochs: int | None = Field(None, ge=1)
     minutes: float | None = Field(None, gt=0)
+    patience: int = Field(0, ge=0)
+    plateau_epochs: int = Field(3, ge=0)
+    plateau_factor: float = Field(0.5, gt=0, lt=1)
     lines: int = Field(32, ge=1)
     pixels: int = Field(20_000, ge=64)
-    samples_per_epoch: int = Field(6_000, ge=1)
+    samples_per_epoch: int = Field(6_000, ge=0)
     short_epochs: int = Field(0, ge=0)
     short_columns: int = Field(320, ge=16)
     peak: float = Field(2e-3, gt=0, le=0.1)
@@ -95,6 +119,7 @@ class RunSettings(_Settings):
     Attributes:
         workers: threads that each take a part of every batch, on the CPU. On a machine that others use too this wastes
             less than threads inside each operation, which wait for one another thousands of times a step.
+        evaluate_minutes: time between two evaluations; where the schedule is `plateau`, every epoch ends with one instead.
     """
 
     folder: Path
@@ -118,6 +143,12 @@ class TrainSettings(_Settings):
     augment: AugmentSettings = AugmentSettings()
     schedule: ScheduleSettings = ScheduleSettings()
     run: RunSettings
+
+    @model_validator(mode="after")
+    def _published_height(self) -> TrainSettings:
+        if self.network.kind == "published" and self.network.height != 128:
+            raise ValueError("the published network reads lines of height 128: set network.height = 128")
+        return self
 
 
 def load_config(path: Path, **changes: Path | None) -> TrainSettings:

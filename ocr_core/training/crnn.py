@@ -1,8 +1,7 @@
-"""Training of the compact CRNN: one cycle of the learning rate, averaged weights, checkpoints that resume exactly."""
+"""Training of a CRNN: distorted lines in, averaged weights out, checkpoints that resume exactly."""
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import pickle
@@ -14,38 +13,28 @@ from torch import Tensor, nn
 
 from ocr_core.errors import ModelError
 from ocr_core.recognizers.charset import Charset
-from ocr_core.recognizers.crnn_network import REDUCTION, Crnn, CrnnShape, channels_last
-from ocr_core.recognizers.ctc import greedy
-from ocr_core.training.batches import Batch, epoch_batches, make_batch
+from ocr_core.training.batches import Batch, epoch_batches, plan_epoch
 from ocr_core.training.cache import LineCache, prepare
 from ocr_core.training.calibrate import Calibration, calibrate
 from ocr_core.training.config import ScheduleSettings, TrainSettings
+from ocr_core.training.curves import note_evaluation, write_curves
+from ocr_core.training.evaluate import Reading, mean_loss, read_lines
 from ocr_core.training.export import export_run
-from ocr_core.training.gradients import Workers, autocast
+from ocr_core.training.gradients import Workers
 from ocr_core.training.metrics import ErrorRates, error_rates
+from ocr_core.training.networks import LineNetwork, begin, same_shape, shape_of
+from ocr_core.training.schedule import Progress, fraction_done, rate_of, take_error, take_loss
 
 logger = logging.getLogger(__name__)
 
 CHECKPOINT = "checkpoint.pt"
-METRICS = "metrics.jsonl"
-
-
-@dataclass(slots=True)
-class Progress:
-    """How far a run is. `seconds` counts training only, over all its resumptions; `place` is in the epoch's plan."""
-
-    epoch: int = 0
-    place: int = 0
-    step: int = 0
-    seconds: float = 0.0
-    best: float = math.inf
 
 
 @dataclass(slots=True)
 class TrainResult:
     """The trained network (averaged weights), its characters and its error rates by corpus on held-out documents."""
 
-    network: Crnn
+    network: LineNetwork
     charset: Charset
     rates: dict[str, ErrorRates]
     progress: Progress
@@ -56,7 +45,7 @@ class _Run:
     settings: TrainSettings
     cache: LineCache
     charset: Charset
-    network: Crnn
+    network: LineNetwork
     average: dict[str, Tensor]
     optimiser: torch.optim.Optimizer
     workers: Workers
@@ -67,18 +56,20 @@ def train_crnn(settings: TrainSettings) -> TrainResult:
     """Train, or go on with, the run that lives in `settings.run.folder`.
 
     Writes there `checkpoint.pt` (all that resuming needs), `metrics.jsonl` (one line an evaluation) and
-    `NAME-VERSION.safetensors` with a model card whenever the averaged weights read the held-out lines better.
+    `NAME-VERSION.safetensors` with a model card whenever the averaged weights read the held-out lines better; at the end
+    `NAME-VERSION.html` with the curves and `NAME-VERSION.csv` with the table of metrics.
 
     Raises:
-        UsageError: a corpus cannot be read.
-        ModelError: the checkpoint of the folder belongs to another network.
+        UsageError: a corpus cannot be read, or the settings do not fit the weights to begin with.
+        ModelError: the checkpoint of the folder belongs to another network, or the weights to begin with are damaged.
     """
     torch.set_num_threads(settings.run.workers if settings.run.device != "cpu" else 1)
     run = _start(settings)
-    rates: dict[str, ErrorRates] = {}
     saved = evaluated = before = time.monotonic()
     lost = 0.0
     while fraction_done(run.progress, settings.schedule) < 1:
+        if settings.schedule.epochs:
+            run.progress.batches = len(plan_epoch(run.cache, settings, run.charset, run.progress.epoch))
         for place, batch in epoch_batches(
             run.cache, settings, run.charset, run.progress.epoch, run.progress.place
         ):
@@ -91,19 +82,26 @@ def train_crnn(settings: TrainSettings) -> TrainResult:
             lost = loss if lost == 0 else 0.98 * lost + 0.02 * loss
             if run.progress.step % 50 == 0:
                 _note(run, lost)
-            if fraction_done(run.progress, settings.schedule) >= 1:
+            if not settings.schedule.epochs and fraction_done(run.progress, settings.schedule) >= 1:
                 break
             if now - saved > settings.run.checkpoint_minutes * 60:
                 _save(run)
                 saved = now
-            if now - evaluated > settings.run.evaluate_minutes * 60:
-                rates = _evaluate_and_export(run, lost)
+            if settings.schedule.kind != "plateau" and now - evaluated > settings.run.evaluate_minutes * 60:
+                _evaluate(run, lost)
                 evaluated = before = time.monotonic()
+                if run.progress.stopped:
+                    break
         else:
             run.progress.epoch += 1
             run.progress.place = 0
+            if settings.schedule.kind == "plateau":
+                _evaluate(run, lost, epoch=True)
+                _save(run)
+                saved = before = time.monotonic()
     _save(run)
-    rates = _evaluate_and_export(run, lost, last=True)
+    rates = _evaluate(run, lost, last=True)
+    write_curves(settings.run.folder, f"{settings.name}-{settings.version}")
     return TrainResult(averaged_network(run.network, run.average), run.charset, rates, run.progress)
 
 
@@ -115,46 +113,11 @@ def _note(run: _Run, loss: float) -> None:
     )  # fmt: skip
 
 
-def fraction_done(progress: Progress, schedule: ScheduleSettings) -> float:
-    """Share of the run that is done: by time where the schedule has minutes, else by steps."""
-    if schedule.minutes is not None:
-        return progress.seconds / (schedule.minutes * 60)
-    return progress.step / schedule.steps
-
-
-def learning_rate(done: float, schedule: ScheduleSettings) -> float:
-    """One cycle: linear up to the peak over the warm-up, then down to 1/500 of it along a cosine (Smith 2018)."""
-    if done < schedule.warmup:
-        return schedule.peak * (0.05 + 0.95 * done / schedule.warmup)
-    rest = (min(done, 1.0) - schedule.warmup) / (1 - schedule.warmup)
-    return schedule.peak * (0.002 + 0.998 * 0.5 * (1 + math.cos(math.pi * rest)))
-
-
-def averaged_network(network: Crnn, average: dict[str, Tensor]) -> Crnn:
+def averaged_network(network: LineNetwork, average: dict[str, Tensor]) -> LineNetwork:
     """A copy of a network with the averaged weights, ready to read."""
-    copy = Crnn(network.shape)
+    copy = same_shape(network)
     copy.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in average.items()})
     return copy.eval()
-
-
-def read_rows(
-    network: Crnn, cache: LineCache, rows: list[int], charset: Charset, precision: str
-) -> list[tuple[str, float]]:
-    """Texts and raw confidences that a network reads on lines of the cache, undistorted, in the order of `rows`."""
-    network.eval()
-    device = next(network.parameters()).device
-    order = sorted(rows, key=cache.width)
-    read: dict[int, tuple[str, float]] = {}
-    for at in range(0, len(order), 32):
-        batch = make_batch(cache, order[at : at + 32], None, network.shape.height)
-        with torch.inference_mode(), autocast(device, precision):
-            logits, _ = network(batch.images.to(device), batch.widths.to(device))
-        scores = logits.float().log_softmax(2).cpu().numpy()
-        for place, row in enumerate(batch.rows):
-            frames = -(-int(batch.widths[place]) // REDUCTION)
-            decoded = greedy(scores[:frames, place])
-            read[row] = (charset.decode(decoded.classes), decoded.confidence)
-    return [read[r] for r in rows]
 
 
 def _start(settings: TrainSettings) -> _Run:
@@ -162,15 +125,11 @@ def _start(settings: TrainSettings) -> _Run:
     folder.mkdir(parents=True, exist_ok=True)
     cache = LineCache(prepare(settings))
     texts = [cache.table["text"][r] for r in cache.rows("train")]
-    charset = Charset.of(texts, least=3)
-    n = settings.network
     torch.manual_seed(settings.run.seed)
-    network = Crnn(CrnnShape(charset.classes, n.height, n.channels, n.hidden, n.layers, n.dropout))
-    network = channels_last(network, settings.run.device)
+    network, charset = begin(settings.network, texts)
+    network = _placed(network, settings.run.device)
     average = {k: v.detach().clone() for k, v in network.state_dict().items()}
-    optimiser = torch.optim.AdamW(
-        _groups(network, settings.schedule), lr=settings.schedule.peak, betas=(0.9, 0.99)
-    )
+    optimiser = _optimiser(network, settings.schedule)
     run = _Run(settings, cache, charset, network, average, optimiser, Workers(network, settings))
     if (folder / CHECKPOINT).exists():
         _resume(run)
@@ -182,22 +141,27 @@ def _start(settings: TrainSettings) -> _Run:
     return run
 
 
-def _groups(network: nn.Module, schedule: ScheduleSettings) -> list[dict[str, object]]:
-    """Matrices decay, biases and norms do not."""
-    matrices = [p for p in network.parameters() if p.ndim > 1]
-    rest = [p for p in network.parameters() if p.ndim <= 1]
-    return [
-        {"params": matrices, "weight_decay": schedule.weight_decay},
-        {"params": rest, "weight_decay": 0.0},
+def _placed(network: LineNetwork, device: str) -> LineNetwork:
+    """The network on its device, its convolutions in the layout that is fastest on processors of today."""
+    return network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def _optimiser(network: nn.Module, schedule: ScheduleSettings) -> torch.optim.Optimizer:
+    trained = [p for p in network.parameters() if p.requires_grad]
+    if schedule.optimiser == "adam":
+        return torch.optim.Adam(trained, lr=schedule.peak, weight_decay=schedule.weight_decay)
+    groups: list[dict[str, object]] = [  # matrices decay, biases and norms do not
+        {"params": [p for p in trained if p.ndim > 1], "weight_decay": schedule.weight_decay},
+        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
     ]
+    return torch.optim.AdamW(groups, lr=schedule.peak, betas=(0.9, 0.99))
 
 
 def _step(run: _Run, batch: Batch) -> float:
     """One optimiser step. Returns the loss for each character."""
     settings = run.settings
-    rate = learning_rate(fraction_done(run.progress, settings.schedule), settings.schedule)
     for group in run.optimiser.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate_of(run.progress, settings.schedule)
     loss = run.workers.gradients(batch, (settings.run.seed, run.progress.step))
     norm = nn.utils.clip_grad_norm_(run.network.parameters(), settings.schedule.clip)
     if bool(torch.isfinite(norm)):
@@ -221,50 +185,66 @@ def _update_average(run: _Run) -> None:
             a.copy_(v)
 
 
-def _evaluate_and_export(run: _Run, loss: float, *, last: bool = False) -> dict[str, ErrorRates]:
-    """Read held-out lines with the averaged weights, note the rates, and export where they are the best so far."""
-    settings = run.settings
-    network = channels_last(averaged_network(run.network, run.average))
+def _evaluate(run: _Run, loss: float, *, epoch: bool = False, last: bool = False) -> dict[str, ErrorRates]:
+    """Read held-out lines with the averaged weights, note the rates, and export where they are the best so far.
+
+    Args:
+        loss: of training, for the record.
+        epoch: an epoch has ended, and the learning rate depends on it.
+        last: the run has ended: all held-out lines are read, and what it ended with is exported, unless the schedule
+            keeps the best.
+    """
+    settings, table = run.settings, run.cache.table
+    network = _placed(averaged_network(run.network, run.average), settings.run.device)
     rates: dict[str, ErrorRates] = {}
-    readings: list[tuple[int, tuple[str, float]]] = []
+    read: list[tuple[int, Reading]] = []
+    keeps_best = settings.schedule.patience > 0 or settings.schedule.kind == "plateau"
+    whole = last and not keeps_best
     for corpus in settings.corpora:
         rows = run.cache.rows("dev", corpus.name)
-        limit = len(rows) if last else max(20, round(settings.run.evaluate_lines * corpus.share))
-        rows = rows[:: max(1, len(rows) // limit)]
+        share = corpus.share or 1.0
+        limit = len(rows) if whole else max(20, round(settings.run.evaluate_lines * share))
+        rows = rows[:: max(1, len(rows) // limit)] if rows else []
         if rows:
-            read = read_rows(network, run.cache, rows, run.charset, settings.run.precision)
-            rates[corpus.name] = error_rates(
-                [run.cache.table["text"][r] for r in rows], [text for text, _ in read]
-            )
-            readings += zip(rows, read, strict=True)
+            readings = read_lines(network, run.cache, rows, run.charset, settings.run.precision)
+            rates[corpus.name] = error_rates([table["text"][r] for r in rows], [r.text for r in readings])
+            read += zip(rows, readings, strict=True)
     weight = {c.name: c.share for c in settings.corpora if c.name in rates}
+    if not any(weight.values()):
+        weight = dict.fromkeys(weight, 1.0)
     mean = sum(rates[n].cer * w for n, w in weight.items()) / max(sum(weight.values()), 1e-9)
-    line = {
-        **asdict(run.progress), "done": fraction_done(run.progress, settings.schedule), "loss": loss, "mean_cer": mean,
-        "rates": {n: asdict(r) for n, r in rates.items()},
-    }  # fmt: skip
-    with (settings.run.folder / METRICS).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
+    held = mean_loss([r for _, r in read], [table["text"][row] for row, _ in read])
+    rate = run.optimiser.param_groups[0]["lr"]
+    better = take_error(run.progress, mean, settings.schedule) if rates and not last else False
+    if epoch and math.isfinite(held):
+        take_loss(run.progress, held, settings.schedule)
+    note_evaluation(
+        settings.run.folder,
+        run.progress,
+        fraction_done(run.progress, settings.schedule),
+        loss,
+        held,
+        rate,
+        mean,
+        rates,
+    )
     logger.info("held out: %s", ", ".join(f"{n} CER {r.cer:.3f} WER {r.wer:.3f}" for n, r in rates.items()))
-    if mean < run.progress.best or last:
-        run.progress.best = min(mean, run.progress.best)
-        export_run(
-            settings, network, run.charset, rates, run.progress.step, _calibration(run.cache, readings)
-        )
+    if better or (last and not (keeps_best and math.isfinite(run.progress.best))):
+        calibration = _calibration(run.cache, read)
+        export_run(settings, network, run.charset, rates, run.progress.step, calibration)
     return rates
 
 
-def _calibration(cache: LineCache, readings: list[tuple[int, tuple[str, float]]]) -> Calibration:
-    texts = [cache.table["text"][row] for row, _ in readings]
+def _calibration(cache: LineCache, read: list[tuple[int, Reading]]) -> Calibration:
     return calibrate(
-        texts, [text for _, (text, _) in readings], [raw for _, (_, raw) in readings],
-        [f"{cache.table['corpus'][row]}/{cache.table['document'][row]}" for row, _ in readings],
+        [cache.table["text"][row] for row, _ in read], [r.text for _, r in read], [r.confidence for _, r in read],
+        [f"{cache.table['corpus'][row]}/{cache.table['document'][row]}" for row, _ in read],
     )  # fmt: skip
 
 
 def _save(run: _Run) -> None:
     state = {
-        "shape": asdict(run.network.shape),
+        "shape": shape_of(run.network),
         "characters": run.charset.characters,
         "network": run.network.state_dict(),
         "average": run.average,
@@ -285,8 +265,8 @@ def _resume(run: _Run) -> None:
             f"the checkpoint {path} cannot be read: {str(error).splitlines()[0]}",
             remedy="Take it away to begin the run anew, or restore it from a copy.",
         ) from error
-    shape = {**asdict(run.network.shape), "dropout": state["shape"]["dropout"]}
-    if state["characters"] != run.charset.characters or state["shape"] != shape:
+    shape, found = (dict(s, dropout=0) for s in (shape_of(run.network), state["shape"]))
+    if state["characters"] != run.charset.characters or found != shape:
         raise ModelError(
             f"{path} is of another network or other data",
             remedy="Choose another run folder, or take up the configuration that the run began with.",

@@ -14,14 +14,17 @@ from ocr_core.recognizers.charset import Charset
 from ocr_core.recognizers.crnn import crnn_settings
 from ocr_core.recognizers.crnn_file import write_crnn
 from ocr_core.recognizers.crnn_network import Crnn
+from ocr_core.recognizers.published import KIND, published_settings
+from ocr_core.recognizers.published_file import EVENED, write_published
 from ocr_core.training.calibrate import Calibration
 from ocr_core.training.config import TrainSettings
 from ocr_core.training.metrics import ErrorRates
+from ocr_core.training.networks import LineNetwork
 
 
 def export_run(
     settings: TrainSettings,
-    network: Crnn,
+    network: LineNetwork,
     charset: Charset,
     rates: Mapping[str, ErrorRates],
     steps: int,
@@ -30,25 +33,36 @@ def export_run(
     """Write `NAME-VERSION.safetensors` and `NAME-VERSION.json` into the folder of the run. Returns the card's path."""
     stem = f"{settings.name}-{settings.version}"
     weights = settings.run.folder / f"{stem}.safetensors"
-    write_crnn(weights, network, charset)
+    compact = isinstance(network, Crnn)
+    if isinstance(network, Crnn):
+        write_crnn(weights, network, charset)
+    else:
+        write_published(weights, network.network, charset, EVENED)
     card = ModelCard(
         name=settings.name,
         version=settings.version,
-        kind="crnn",
+        kind="crnn" if compact else KIND,
         file=weights.name,
         sha256=sha256_of(weights),
         licence="Apache-2.0",
         parameters=sum(p.numel() for p in network.parameters()),
         data=tuple(DataSource(c.name, c.source, c.licence) for c in settings.corpora if c.share > 0),
         figures=_figures(rates, calibration),
-        settings=crnn_settings(),
+        settings=crnn_settings() if compact else published_settings(EVENED),
         calibration=calibration.points,
-        notes=f"Averaged weights after {steps} steps; error rates of greedy reading on held-out documents, "
+        notes=_beginning(settings)
+        + f"Averaged weights after {steps} steps; error rates of greedy reading on held-out documents, "
         "lines cut by the ground-truth outlines.",
     )
     path = settings.run.folder / f"{stem}.json"
     write_card(path, card)
     return path
+
+
+def _beginning(settings: TrainSettings) -> str:
+    n = settings.network
+    frozen = ", its convolutions left as they were" if n.freeze else ""
+    return f"Trained on from {Path(n.init).name}{frozen}. " if n.init else ""
 
 
 def package(card: Path, folder: Path) -> ModelCard:

@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 from torch import Tensor, nn
 
-from ocr_core.recognizers.crnn_network import REDUCTION, Crnn, SequenceDropout
 from ocr_core.training.batches import Batch
 from ocr_core.training.config import TrainSettings
+from ocr_core.training.networks import LineNetwork, frames_of, hold_frozen_norms, seed_dropout
 
 
 class Workers:
@@ -20,11 +20,12 @@ class Workers:
     The result depends on the number of workers only through batch norm (each normalises its own part) and dropout.
     """
 
-    def __init__(self, network: Crnn, settings: TrainSettings) -> None:
+    def __init__(self, network: LineNetwork, settings: TrainSettings) -> None:
         self._network = network
         self._precision = settings.run.precision
         self._auxiliary = settings.schedule.auxiliary
-        self._parameters = list(network.parameters())
+        self._parameters = [p for p in network.parameters() if p.requires_grad]
+        self._device = next(network.parameters()).device
         count = settings.run.workers if settings.run.device == "cpu" else 1
         self._replicas = [_replica(network) for _ in range(count)]
         self._pool = ThreadPoolExecutor(count, "gradients", initializer=torch.set_num_threads, initargs=(1,))
@@ -50,27 +51,29 @@ class Workers:
                 buffer.copy_(used[0][name])
         return sum(loss for loss, _ in done)
 
-    def _one(self, replica: Crnn, part: Batch, whole: int, seed: int) -> tuple[float, tuple[Tensor, ...]]:
+    def _one(
+        self, replica: LineNetwork, part: Batch, whole: int, seed: int
+    ) -> tuple[float, tuple[Tensor, ...]]:
         replica.train()
-        device = self._parameters[0].device
-        generator = torch.Generator(device).manual_seed(seed)
-        for module in replica.modules():
-            if isinstance(module, SequenceDropout):
-                module.generator = generator
+        hold_frozen_norms(replica)
+        device = self._device
+        seed_dropout(replica, torch.Generator(device).manual_seed(seed))
         with autocast(device, self._precision):
             logits, side = replica(part.images.to(device), part.widths.to(device))
-        loss = ctc_loss(logits, part) / whole
-        total = loss if side is None else loss + self._auxiliary * ctc_loss(side, part) / whole
-        return float(loss.detach()), torch.autograd.grad(total, list(replica.parameters()))
+        frames = frames_of(replica, part.widths)
+        loss = ctc_loss(logits, part, frames) / whole
+        total = loss if side is None else loss + self._auxiliary * ctc_loss(side, part, frames) / whole
+        trained = [p for p in replica.parameters() if p.requires_grad]
+        return float(loss.detach()), torch.autograd.grad(total, trained)
 
 
-def ctc_loss(logits: Tensor, batch: Batch) -> Tensor:
+def ctc_loss(logits: Tensor, batch: Batch, frames: Tensor) -> Tensor:
     """Sum over the lines of the negative log likelihood of their transcripts; impossible ones count nothing.
 
     Args:
         logits: [T, B, classes].
+        frames: int [B], of each line.
     """
-    frames = (batch.widths + REDUCTION - 1) // REDUCTION
     return nn.functional.ctc_loss(
         logits.float().log_softmax(2), batch.targets.to(logits.device), frames, batch.lengths,
         reduction="sum", zero_infinity=True,
@@ -82,7 +85,7 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 
 
-def _replica(network: Crnn) -> Crnn:
+def _replica(network: LineNetwork) -> LineNetwork:
     """A network with the same parameters (the very tensors) and buffers of its own."""
     other = copy.deepcopy(network)
     for (name, _), parameter in zip(list(other.named_parameters()), network.parameters(), strict=True):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -89,15 +90,35 @@ def read_lines(path: Path) -> list[TrueLine]:
 
 
 def read_parquet(path: Path) -> Iterator[CutLine]:
-    """Lines of a Parquet file with columns `image` ({bytes, path}) and `text`, perhaps `page` (as Teklia/IAM-line)."""
-    table = pq.ParquetFile(path)
+    """Lines of a Parquet file, or of all in a folder, with columns `image` ({bytes, path}) and `text`, perhaps `page`.
+
+    Teklia/IAM-line has this form. Without `page` every line is a page of its own.
+
+    Raises:
+        UsageError: the path is missing, is not Parquet, or lacks a column.
+    """
+    for file in sorted(path.glob("*.parquet")) if path.is_dir() else [path]:
+        try:
+            table = pq.ParquetFile(file)
+            if lacking := {"image", "text"} - set(table.schema_arrow.names):
+                raise pa.ArrowInvalid(f"no column {', '.join(sorted(lacking))}")
+        except (OSError, pa.ArrowInvalid) as error:
+            raise UsageError(
+                f"{file} is no Parquet of lines: {error}",
+                remedy="It needs the columns image (with bytes) and text.",
+            ) from error
+        yield from _parquet_lines(table, file.stem)
+
+
+def _parquet_lines(table: pq.ParquetFile, stem: str) -> Iterator[CutLine]:
     number = 0
     for batch in table.iter_batches(batch_size=256):
         for row in batch.to_pylist():
-            pixels = cv2.imdecode(np.frombuffer(row["image"]["bytes"], np.uint8), cv2.IMREAD_GRAYSCALE)
+            data = (row["image"] or {}).get("bytes")
+            pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE) if data else None
             number += 1
             if pixels is not None and row["text"]:
-                page = str(row.get("page") or f"{path.stem}-{number}")
+                page = str(row.get("page") or f"{stem}-{number}")
                 yield CutLine(page, row["text"], np.asarray(pixels, dtype=np.uint8))
 
 

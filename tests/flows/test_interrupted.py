@@ -5,29 +5,35 @@ from __future__ import annotations
 import random
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from ocr_core.library import Library
 
-PAGES = 12
+PAGES = 20
 Start = Callable[..., subprocess.Popen[str]]
 Letters = Callable[[Path, int], Path]
 
 
 def content(path: Path) -> list[Any]:
     """Everything of a library that must not depend on how its runs went."""
+    if not (path / "warraq.toml").exists():
+        return []
     query = "SELECT line_id, x0, y0, x1, y1, script, text, confidence, engine, model_sha256 FROM lines ORDER BY line_id"
     with closing(Library.open(path).connect()) as con:
         return con.execute(query).fetchall()
 
 
 def pages(path: Path) -> list[Any]:
+    if not (path / "warraq.toml").exists():
+        return []
     query = "SELECT page_id, status, lines, fingerprint FROM pages ORDER BY page_id"
     with closing(Library.open(path).connect()) as con:
         return con.execute(query).fetchall()
@@ -55,13 +61,19 @@ def test_killed_and_doubled_runs_end_like_an_undisturbed_one(
     seed = random.SystemRandom().randrange(10**6)
     chance = random.Random(seed)
     killed = tmp_path / "killed"
-    for _ in range(3):
+    # At any time of its start, then with one and with two batches published, wherever it is by then.
+    for published, delay in (
+        (0, chance.uniform(0.5, 9)),
+        (1, chance.uniform(0, 1)),
+        (9, chance.uniform(0, 1)),
+    ):
         process = start("run", archive, "--library", killed)
-        time.sleep(chance.uniform(4, 16))
+        while process.poll() is None and published and len(pages(killed)) < published:
+            time.sleep(0.05)
+        time.sleep(delay)
         process.send_signal(signal.SIGKILL)
         process.communicate()
-        if killed.exists() and (killed / "warraq.toml").exists():
-            content(killed)  # readable at any moment
+        content(killed)  # readable at any moment
     process = start("run", archive, "--library", killed)
     _, messages = process.communicate(timeout=400)
     assert process.returncode == 0, f"seed {seed}: {messages}"
@@ -87,7 +99,7 @@ def test_ctrl_c_keeps_what_was_done(archive: Path, start: Start, tmp_path: Path)
     process = start("run", archive, "--library", library)
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:
-        if (library / "warraq.toml").exists() and pages(library):
+        if pages(library):
             break
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
@@ -99,6 +111,28 @@ def test_ctrl_c_keeps_what_was_done(archive: Path, start: Start, tmp_path: Path)
     assert 0 < done <= PAGES
     [(state,)] = _runs(library)
     assert state == "interrupted"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are listed by /proc")
+def test_nothing_outlives_a_killed_run(archive: Path, start: Start, tmp_path: Path) -> None:
+    process = start("run", archive, "--library", tmp_path / "library")
+    children: set[psutil.Process] = set()
+    end = time.monotonic() + 12
+    while time.monotonic() < end and process.poll() is None:
+        children.update(psutil.Process(process.pid).children(recursive=True))
+        time.sleep(0.2)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert any("create_app" in " ".join(_command(child)) for child in children) or process.returncode == 0
+    _, alive = psutil.wait_procs(children, timeout=20)
+    assert not alive
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
 
 
 def _runs(library: Path) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,15 @@ import torch
 
 from ocr_core.errors import ModelError
 from ocr_core.models import ModelCard, sha256_of, write_card
+from ocr_core.recognizers.beam import BeamSettings, CharacterModel, beam_search
 from ocr_core.recognizers.charset import Charset
-from ocr_core.recognizers.crnn import CrnnRecognizer, _words
+from ocr_core.recognizers.crnn import CrnnRecognizer, _words, crnn_stamp
 from ocr_core.recognizers.crnn_file import write_crnn
 from ocr_core.recognizers.crnn_network import Crnn, CrnnShape
 from ocr_core.recognizers.ctc import greedy
+from ocr_core.recognizers.ngram import NgramModel, write_ngram
 from ocr_core.records import Box, Failure, LineImage, Transcript
+from ocr_core.training.ngram import estimate
 
 CHARSET = Charset(" abcdefgh")
 SHAPE = CrnnShape(classes=10, height=32, channels=(4, 8, 8, 12), hidden=12, layers=2)
@@ -133,3 +137,65 @@ def test_weights_of_another_kind_are_refused(folder: Path, tmp_path: Path) -> No
     _write_card(tmp_path, kind="script")
     with pytest.raises(ModelError, match="not a line reader"):
         CrnnRecognizer.load("tiny", folder=tmp_path)
+
+
+def _write_language(folder: Path, **changes: object) -> None:
+    model = estimate(["ab cab", "bad ace", "fed a bee", "cab"] * 3, 3, (1, 1, 1))
+    write_ngram(folder / "words.safetensors", model)
+    values = {
+        "name": "words", "version": "1", "kind": "ngram", "file": "words.safetensors", "licence": "Apache-2.0",
+        "parameters": 1,
+        "sha256": sha256_of(folder / "words.safetensors"), "settings": (("alpha", "0.8"), ("beam", "6"), ("beta", "0.5")),
+    }  # fmt: skip
+    write_card(folder / "words.json", ModelCard(**(values | changes)))  # type: ignore[arg-type]
+
+
+def test_beam_search_is_stamped_and_reads_as_the_search_does(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    _write_language(tmp_path)
+    greedily = CrnnRecognizer.load("tiny", folder=tmp_path, device="cpu", precision="fp32")
+    engine = CrnnRecognizer.load(
+        "tiny", folder=tmp_path, device="cpu", precision="fp32", decoding="beam", language_model="words"
+    )
+    assert dict(greedily.stamp.settings) == {"decoding": "greedy"}  # there is no lm-latin in this folder
+    assert dict(engine.stamp.settings) == {
+        "decoding": "beam", "alpha": "0.8", "beta": "0.5", "beam": "6",
+        "language_model": sha256_of(tmp_path / "words.safetensors"),
+    }  # fmt: skip
+    assert engine.stamp == crnn_stamp("tiny", language_model="words", folder=tmp_path)
+    images = _lines(6)
+    model = CharacterModel(NgramModel.load("words", folder=tmp_path), CHARSET, 0.8, 0.5)
+    texts = []
+    for scores in engine.log_probs([i.pixels for i in images]):
+        found = beam_search(scores, BeamSettings(width=6), model).decoded
+        texts.append(" ".join(CHARSET.decode(found.classes).split()))
+    answers = engine.recognize(images)
+    assert [a.text for a in answers if isinstance(a, Transcript)] == texts
+    assert texts != [a.text for a in greedily.recognize(images) if isinstance(a, Transcript)]
+    for answer, image in zip(answers, images, strict=True):
+        assert isinstance(answer, Transcript)
+        assert " ".join(word.text for word in answer.words) == answer.text
+        assert all(0 <= w.box.x0 < w.box.x1 <= image.pixels.shape[1] for w in answer.words)
+
+
+def test_the_language_model_goes_on_with_the_calibration(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    confidences = []
+    for calibration in [(), ((0.0, 0.0), (1.0, 0.8))]:
+        _write_language(tmp_path, calibration=calibration)
+        engine = CrnnRecognizer.load(
+            "tiny", folder=tmp_path, device="cpu", precision="fp32", decoding="beam", language_model="words"
+        )
+        answers = engine.recognize(_lines(4))
+        confidences.append([a.confidence for a in answers if isinstance(a, Transcript)])
+    assert confidences[1] == pytest.approx([0.8 * c for c in confidences[0]])
+
+
+def test_a_language_model_without_settings_is_refused(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    for settings in [(), (("alpha", "much"), ("beam", "6"), ("beta", "1"))]:
+        _write_language(tmp_path, settings=settings)
+        with pytest.raises(ModelError, match="how to search"):
+            CrnnRecognizer.load("tiny", folder=tmp_path, decoding="beam", language_model="words")
+    with pytest.raises(ModelError, match="no packaged model"):
+        CrnnRecognizer.load("tiny", folder=folder, decoding="beam")

@@ -1,0 +1,205 @@
+"""Models that do not come with Warraq: where they are published, and how they get onto this machine and stay what they were.
+
+A first pull records the revision and the sha256 of every file; from then on this record is what the files are held to, so
+that nothing changes unnoticed between two runs.
+
+    MODELS/NAME/pulled.json      revision and sha256 of the files as published
+    MODELS/NAME/…                the files, or what a reader made of them, with a model card
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ocr_core.errors import MissingDependency, ModelError
+from ocr_core.models.card import ModelCard, read_card, sha256_of
+
+MODELS_VARIABLE = "WARRAQ_MODELS"
+RECORD = "pulled.json"
+_DOWNLOADS = "download"
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteModel:
+    """A published model.
+
+    Attributes:
+        repo: on the Hugging Face hub.
+        revision: commit, branch or tag; the first pull pins the commit.
+        files: paths in the repository.
+        sha256: known digests of files, by path; the first pull records the others.
+        megabytes: about how much is downloaded.
+    """
+
+    name: str
+    kind: str
+    repo: str
+    revision: str
+    files: tuple[str, ...]
+    licence: str
+    megabytes: int
+    sha256: tuple[tuple[str, str], ...] = ()
+    notes: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """What was pulled: the revision (`local` for a file given by hand) and the sha256 of each file as published."""
+
+    revision: str
+    sha256: dict[str, str]
+
+
+REMOTE = {
+    model.name: model
+    for model in (
+        RemoteModel(
+            name="crnn-published",
+            kind="crnn-published",
+            repo="IsmatS/handwriting-recognition-iam",
+            revision="main",
+            files=("best_model.pth",),
+            licence="MIT",
+            megabytes=105,
+            notes="English handwriting (IAM). Its authors give CER 12.95 %, WER 42.47 % on IAM's validation lines.",
+        ),
+    )
+}
+
+
+def models_folder() -> Path:
+    """Where pulled models are kept: WARRAQ_MODELS, or `~/.cache/warraq/models`."""
+    return Path(os.environ.get(MODELS_VARIABLE) or Path.home() / ".cache" / "warraq" / "models").expanduser()
+
+
+def remote_model(name: str) -> RemoteModel:
+    """A published model by its name.
+
+    Raises:
+        ModelError: none has this name.
+    """
+    try:
+        return REMOTE[name]
+    except KeyError:
+        raise ModelError(
+            f"no model {name!r} to pull; there are: {', '.join(sorted(REMOTE))}",
+            remedy="`warraq models list` tells which models there are; the others come with Warraq.",
+        ) from None
+
+
+def pulled(name: str, root: Path | None = None) -> Pulled | None:
+    """The record of a model's first pull, None where it was never pulled.
+
+    Raises:
+        ModelError: the record is damaged.
+    """
+    path = (root or models_folder()) / name / RECORD
+    if not path.exists():
+        return None
+    try:
+        values = json.loads(path.read_text("utf-8"))
+        return Pulled(str(values["revision"]), {str(k): str(v) for k, v in values["sha256"].items()})
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        raise ModelError(
+            f"{path} is damaged: {error}", remedy=f"Remove {path.parent} and pull again."
+        ) from error
+
+
+def pulled_cards(root: Path | None = None) -> list[ModelCard]:
+    """The cards of all models that were pulled, by name.
+
+    Raises:
+        ModelError: a card is damaged.
+    """
+    folder = root or models_folder()
+    return [read_card(path) for name in sorted(REMOTE) if (path := folder / name / f"{name}.json").exists()]
+
+
+def fetch(model: RemoteModel, source: Path | None = None, root: Path | None = None) -> dict[str, Path]:
+    """Bring the files of a model here and hold them to their digests. Returns their paths by name in the repository.
+
+    Args:
+        source: a file, or a folder with the files, to take instead of downloading.
+        root: instead of `models_folder()`.
+
+    Raises:
+        MissingDependency: the hub cannot be reached, or refuses.
+        ModelError: a file is missing or is not the one that was known or pulled first.
+    """
+    folder = (root or models_folder()) / model.name
+    before = pulled(model.name, root)
+    if source is None:
+        paths, revision = _downloaded(model, before, folder / _DOWNLOADS)
+    else:
+        paths, revision = _given(model, source), before.revision if before else "local"
+    found = {name: sha256_of(path) for name, path in paths.items()}
+    for expected, whence in (
+        (dict(model.sha256), "that Warraq knows"),
+        (before.sha256 if before else {}, "pulled first"),
+    ):
+        for name, digest in found.items():
+            if expected.get(name, digest) != digest:
+                raise ModelError(
+                    f"{name} of {model.name} is not the file {whence}: sha256 {digest}, not {expected[name]}",
+                    remedy=f"If its authors replaced it and you trust the new one, remove {folder} and pull again.",
+                )
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / f"{RECORD}.part"
+    part.write_text(json.dumps(asdict(Pulled(revision, found)), indent=2) + "\n", "utf-8")
+    part.replace(folder / RECORD)
+    return paths
+
+
+def drop_downloads(name: str, root: Path | None = None) -> None:
+    """Remove the downloaded files of a model whose reader has made its own of them."""
+    shutil.rmtree((root or models_folder()) / name / _DOWNLOADS, ignore_errors=True)
+
+
+def _given(model: RemoteModel, source: Path) -> dict[str, Path]:
+    if source.is_dir():
+        paths = {name: source / name for name in model.files}
+    elif len(model.files) == 1:
+        paths = {model.files[0]: source}
+    else:
+        paths = {}
+    missing = [str(path) for path in paths.values() if not path.is_file()]
+    if missing or not paths:
+        raise ModelError(
+            f"{', '.join(missing) or source} is not there",
+            remedy=f"Give a folder with {', '.join(model.files)}" + (", or the file." if paths else "."),
+        )
+    return paths
+
+
+def _downloaded(model: RemoteModel, before: Pulled | None, cache: Path) -> tuple[dict[str, Path], str]:
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError
+
+    revision = before.revision if before and before.revision != "local" else model.revision
+    paths = {}
+    try:
+        for name in model.files:
+            paths[name] = Path(
+                hf_hub_download(
+                    model.repo,
+                    name,
+                    revision=revision,
+                    cache_dir=cache,
+                    endpoint=os.environ.get("HF_ENDPOINT"),
+                    etag_timeout=20,
+                )
+            )
+            parts = paths[name].parts  # …/snapshots/COMMIT/path of the file
+            revision = parts[len(parts) - 1 - parts[::-1].index("snapshots") + 1]
+    except (OSError, ValueError, HfHubHTTPError) as error:
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise MissingDependency(
+            f"{model.name} cannot be downloaded from {model.repo}: {first}",
+            remedy="Connect this machine to the internet for the pull, or copy "
+            f"{', '.join(model.files)} here and run `warraq models pull {model.name} --from PATH`.",
+        ) from error
+    return paths, revision

@@ -1,0 +1,54 @@
+"""The line readers by kind of model card, and how each is loaded. Whatever is in here keeps the contract of `Recognizer`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from ocr_core.errors import ModelError
+from ocr_core.models import ModelCard, cards
+from ocr_core.models.remote import REMOTE, pulled_cards
+
+if TYPE_CHECKING:
+    from ocr_core.recognizers.crnn import Decoding
+    from ocr_core.recognizers.protocol import Recognizer
+
+Loader = Callable[[str, str, "Decoding | None"], "Recognizer"]
+
+
+def _crnn(name: str, device: str, decoding: Decoding | None) -> Recognizer:
+    from ocr_core.recognizers.crnn import CrnnRecognizer
+
+    return CrnnRecognizer.load(name, device=device, decoding=decoding)
+
+
+def _published(name: str, device: str, decoding: Decoding | None) -> Recognizer:
+    from ocr_core.recognizers.published import PublishedRecognizer
+
+    return PublishedRecognizer.load(name, device=device, decoding=decoding)
+
+
+LOADERS: Mapping[str, Loader] = {"crnn": _crnn, "crnn-published": _published}
+
+
+def reader_cards() -> list[ModelCard]:
+    """The cards of all line readers on this machine, packaged and pulled."""
+    return [card for card in (*cards(), *pulled_cards()) if card.kind in LOADERS]
+
+
+def load_reader(name: str, *, device: str = "auto", decoding: Decoding | None = None) -> Recognizer:
+    """Load a line reader by its name.
+
+    Args:
+        decoding: `greedy`, `beam`, or None for what its card says.
+
+    Raises:
+        ModelError: there is none of this name here, or it is damaged.
+    """
+    found = {card.name: card.kind for card in reader_cards()}
+    found |= {m.name: m.kind for m in REMOTE.values() if m.kind in LOADERS and m.name == name}
+    if name not in found:
+        raise ModelError(
+            f"no line reader {name!r}; there are: {', '.join(sorted(found))}", remedy="Choose one of them."
+        )
+    return LOADERS[found[name]](name, device, decoding)

@@ -1,0 +1,128 @@
+"""Pulling: from a hub that speaks its protocol, from a file, and never anything else than what was pulled first."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from ocr_core.errors import MissingDependency, ModelError
+from ocr_core.models import sha256_of
+from ocr_core.models.remote import (
+    MODELS_VARIABLE,
+    RemoteModel,
+    drop_downloads,
+    fetch,
+    models_folder,
+    pulled,
+    remote_model,
+)
+
+COMMIT = "c0ffee" + "0" * 34
+MODEL = RemoteModel("m", "kind", "someone/something", "main", ("best.pth",), "MIT", 1)
+
+
+class Hub(BaseHTTPRequestHandler):
+    """The part of the hub's protocol that a download of one file uses."""
+
+    content = b"weights"
+    asked: list[str] = []
+
+    def do_HEAD(self) -> None:
+        self._answer()
+
+    def do_GET(self) -> None:
+        if self._answer():
+            self.wfile.write(self.content)
+
+    def _answer(self) -> bool:
+        self.asked.append(self.path)
+        found = self.path in (f"/someone/something/resolve/{r}/best.pth" for r in ("main", COMMIT))
+        self.send_response(200 if found else 404)
+        if found:
+            self.send_header("X-Repo-Commit", COMMIT)
+            self.send_header("ETag", '"1"')
+        else:
+            self.send_header("X-Error-Code", "EntryNotFound")
+        self.send_header("Content-Length", str(len(self.content) if found else 0))
+        self.end_headers()
+        return found
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        pass
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Hub]]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    Hub.asked, Hub.content = [], b"weights"
+    yield Hub
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_first_pull_pins_the_commit_and_records_the_digest(hub: type[Hub], tmp_path: Path) -> None:
+    path = fetch(MODEL, root=tmp_path)["best.pth"]
+    assert path.read_bytes() == b"weights"
+    record = pulled("m", tmp_path)
+    assert record is not None
+    assert record.revision == COMMIT
+    assert record.sha256 == {"best.pth": sha256_of(path)}
+    asked = len(hub.asked)
+    fetch(MODEL, root=tmp_path)
+    assert len(hub.asked) == asked
+    drop_downloads("m", tmp_path)
+    fetch(MODEL, root=tmp_path)
+    assert COMMIT in hub.asked[-1]
+
+
+def test_what_is_not_there_is_said_with_a_remedy(hub: type[Hub], tmp_path: Path) -> None:
+    other = RemoteModel("m", "kind", "someone/something", "main", ("other.pth",), "MIT", 1)
+    with pytest.raises(MissingDependency, match="someone/something") as caught:
+        fetch(other, root=tmp_path)
+    assert "--from" in caught.value.remedy
+    assert pulled("m", tmp_path) is None
+
+
+def test_files_given_by_hand(tmp_path: Path) -> None:
+    (tmp_path / "best.pth").write_bytes(b"x")
+    for source in (tmp_path, tmp_path / "best.pth"):
+        assert fetch(MODEL, source, tmp_path / "models") == {"best.pth": tmp_path / "best.pth"}
+    with pytest.raises(ModelError, match="not there"):
+        fetch(MODEL, tmp_path / "none", tmp_path / "models")
+
+
+def test_another_file_than_the_first_is_refused(tmp_path: Path) -> None:
+    source = tmp_path / "best.pth"
+    source.write_bytes(b"x")
+    fetch(MODEL, source, tmp_path / "models")
+    source.write_bytes(b"y")
+    with pytest.raises(ModelError, match="not the file pulled first"):
+        fetch(MODEL, source, tmp_path / "models")
+    known = RemoteModel("k", "kind", "a/b", "main", ("best.pth",), "MIT", 1, (("best.pth", "0" * 64),))
+    with pytest.raises(ModelError, match="that Warraq knows"):
+        fetch(known, source, tmp_path / "models")
+    assert pulled("k", tmp_path / "models") is None
+
+
+def test_a_damaged_record_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "pulled.json").write_text("[]")
+    with pytest.raises(ModelError, match="damaged"):
+        pulled("m", tmp_path)
+
+
+def test_names_and_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert remote_model("crnn-published").files == ("best_model.pth",)
+    with pytest.raises(ModelError, match="there are: crnn-published"):
+        remote_model("none")
+    monkeypatch.setenv(MODELS_VARIABLE, str(tmp_path))
+    assert models_folder() == tmp_path
+    monkeypatch.setenv(MODELS_VARIABLE, "")
+    assert models_folder().parts[-3:] == (".cache", "warraq", "models")
