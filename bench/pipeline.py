@@ -4,7 +4,7 @@
     python bench/pipeline.py FOLDER [--limit N] [--no-tesseract] [--prefect]
 
 Prints wall seconds, pages/s, seconds by stage and the peak memory of all processes together (proportional set size,
-so that shared pages count once). Tesseract runs one single-threaded process a core. With --prefect the same work is
+so that shared pages count once). Tesseract runs single-threaded, page after page and one process a core. With --prefect the same work is
 also done by calling the functions directly, which shows what Prefect costs.
 """
 
@@ -79,7 +79,7 @@ def tesseract(pages: Sequence[Path], workers: int) -> float:
     return time.perf_counter() - started
 
 
-def direct(source: Path, library: Path) -> None:
+def direct(source: Path, library: Path, decoding: str) -> None:
     """The flow's own steps without Prefect."""
     from ocr_core.config import RunSettings
     from tasks.digitize import (
@@ -93,7 +93,9 @@ def direct(source: Path, library: Path) -> None:
     )
     from tasks.run import open_run
 
-    with open_run(RunSettings(sources=(source,), library=library)) as run:
+    with open_run(
+        RunSettings.model_validate({"sources": [source], "library": library, "decoding": decoding})
+    ) as run:
         discover.fn(run.id)
         if plan_run.fn(run.id):
             load_models.fn(run.id)
@@ -116,6 +118,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="page images")
     parser.add_argument("--limit", type=int, default=40, help="use the first N pages (default 40)")
     parser.add_argument("--repeat", type=int, default=1, help="link each page in N times under other bytes")
+    parser.add_argument("--decoding", choices=["beam", "greedy"], default="beam")
     parser.add_argument("--no-tesseract", action="store_true")
     parser.add_argument(
         "--prefect", action="store_true", help="also run without Prefect and print the difference"
@@ -123,7 +126,7 @@ def main() -> None:
     parser.add_argument("--direct", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.direct:
-        direct(args.folder, args.direct)
+        direct(args.folder, args.direct, args.decoding)
         return
 
     chosen = sorted(p for p in args.folder.rglob("*") if p.suffix.lower() in IMAGES)[: args.limit]
@@ -172,9 +175,10 @@ def main() -> None:
                 sys.exit(
                     "tesseract is not installed: sudo apt-get install tesseract-ocr, or use --no-tesseract"
                 )
-            peer = tesseract(sorted(source.iterdir()), cores)
-            report(f"tesseract, {cores} processes", peer, pages)
-            print(f"    warraq reads {peer / seconds:.2f} times as many pages a second")
+            for workers in sorted({1, cores}):
+                peer = tesseract(sorted(source.iterdir()), workers)
+                report(f"tesseract, {workers} at a time", peer, pages)
+                print(f"    warraq reads {peer / seconds:.2f} times as many pages a second")
 
 
 if __name__ == "__main__":

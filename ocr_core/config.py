@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -31,6 +32,9 @@ class RunSettings(Settings):
     collection: str = "default"
     arabic: ArabicEngine = ArabicEngine.AUTO
     reading: ReadSettings = ReadSettings()
+    decoding: Literal["beam", "greedy"] = Field(
+        "beam", description="with the language model, or without and faster"
+    )
     pages: str = Field("", description="page numbers to read of every document, e.g. 1-5,8; empty: all")
     workers: int = Field(0, ge=0, le=256, description="processes that prepare pages; 0: what fits the cores")
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")

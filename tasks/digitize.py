@@ -55,35 +55,27 @@ def load_models(run_id: str) -> None:
     run = get_run(run_id)
     assert run.plan is not None
     run.progress.stage("loading the models")
-    run.reader = run.workshop.reader()
+    run.workshop.wait_for_models()
     run.progress.start(run.account, run.plan.pages_to_do)
 
 
 @task(name="prepare", **_PLAIN)
 def prepare_batch(run_id: str, number: int) -> int:
-    """Wait for the processes that read, clean and cut this batch; the number of its pages."""
-    run = get_run(run_id)
-    batch = run.batches[number]
-    for unit, future in zip(batch.units, batch.futures, strict=True):
-        batch.prepared += run.workshop.pool.collect(unit, future)
-    batch.futures.clear()
-    return len(batch.prepared)
+    """Wait for the processes that read files, clean pages and cut lines; the number of pages."""
+    return get_run(run_id).batches[number].prepared.result()
 
 
 @task(name="read", **_PLAIN)
-def read_batch(run_id: str, number: int) -> None:
-    run = get_run(run_id)
-    assert run.reader is not None
-    batch = run.batches[number]
-    batch.results = run.reader.read(batch.prepared)
-    batch.prepared = []
+def read_batch(run_id: str, number: int) -> int:
+    """Wait for the engines; the number of pages."""
+    return len(get_run(run_id).batches[number].results.result())
 
 
 @task(name="publish", retries=3, retry_delay_seconds=[1, 5, 20], **_PLAIN)
 def publish_batch(run_id: str, number: int) -> None:
     """Put the batch into the library, all of it or nothing; only then it counts."""
     run = get_run(run_id)
-    results = run.batches[number].results
+    results = run.batches[number].results.result()
     run.library.publish(
         run.id,
         run.settings.collection,

@@ -17,7 +17,6 @@ from ocr_core.config import RunSettings
 from ocr_core.library import Library, RunRecord, new_run_id
 from ocr_core.pipeline.account import Account
 from ocr_core.pipeline.plan import Plan, Survey
-from ocr_core.pipeline.read import PageReader
 from ocr_core.records import Failure, PageResult, Status
 from tasks.workshop import Batch, Workshop
 
@@ -74,7 +73,6 @@ class Run:
         self.account = Account(self.id, 0, started=ahead.started)
         self.survey = ahead.survey
         self.plan = ahead.plan
-        self.reader: PageReader | None = None
         self.batches: dict[int, Batch] = {}
         self._workshop = ahead.workshop
 

@@ -14,7 +14,6 @@ from ocr_core.config import RunSettings
 from ocr_core.pipeline.engines import load_reader
 from ocr_core.pipeline.plan import Plan
 from ocr_core.pipeline.prepare import units
-from ocr_core.pipeline.read import PageReader
 from ocr_core.records import Failure, PageRef, PageResult
 from tasks.pool import PagePool, Prepared, reader_threads
 
@@ -28,28 +27,36 @@ PAGES_AHEAD = 24
 
 @dataclass
 class Batch:
-    """Pages that are prepared, read and published together."""
+    """Pages that are prepared, read and published together.
+
+    Attributes:
+        prepared: the number of its pages, once all are prepared.
+        results: what was read, once it is.
+    """
 
     units: list[tuple[PageRef, ...]]
-    futures: list[Future[Prepared]] = field(default_factory=list)
-    prepared: Prepared = field(default_factory=list)
-    results: list[PageResult | Failure] = field(default_factory=list)
+    futures: list[Future[Prepared]]
+    prepared: Future[int] = field(default_factory=Future)
+    results: Future[list[PageResult | Failure]] = field(default_factory=Future)
 
 
 class Workshop:
-    """Starts preparing pages and loading models at once; hands the batches out in order.
+    """Loads the models, prepares and reads pages, all at once and from the start; hands the batches out in order.
 
-    Pages are submitted a bounded number ahead, so that the processes are neither idle nor far ahead of the reader.
+    Processes prepare the pages and one thread reads them. No more batches are under way than the window, so that neither
+    runs far ahead of whoever publishes.
     """
 
     def __init__(self, settings: RunSettings, plan: Plan) -> None:
         self._stack = ExitStack()
+        self._thread = ThreadPoolExecutor(1, "reader")
+        # Closed after the pool, whose end frees the thread from waiting for pages.
+        self._stack.callback(self._thread.shutdown, cancel_futures=True)
         pool = PagePool(settings.workers, settings.reading, settings.page_timeout_s)
-        self.pool = self._stack.enter_context(pool)
-        self._loader = self._stack.enter_context(ThreadPoolExecutor(1, "models"))
-        self._reader = self._loader.submit(load_reader, settings, threads=reader_threads())
+        self._pool = self._stack.enter_context(pool)
+        self._reader = self._thread.submit(load_reader, settings, threads=reader_threads())
         self._coming = _in_batches(units(plan.pages(), PAGES_PER_UNIT), settings.batch_pages)
-        self._window = -(-max(PAGES_AHEAD, 3 * self.pool.workers) // settings.batch_pages)
+        self._window = -(-max(PAGES_AHEAD, 3 * self._pool.workers) // settings.batch_pages)
         self._ahead: deque[Batch] = deque()
         self._fill()
 
@@ -61,23 +68,37 @@ class Workshop:
     ) -> None:
         self._stack.close()
 
-    def reader(self) -> PageReader:
-        """The models, once they are loaded.
+    def wait_for_models(self) -> None:
+        """Return once the models are loaded.
 
         Raises:
             ModelError: weights are missing or damaged.
         """
-        return self._reader.result()
+        self._reader.result()
 
     def batches(self) -> Iterator[Batch]:
-        """Every page of the plan, in order."""
+        """Every page of the plan, in order; the futures of a batch may still be open."""
         while self._ahead:
             yield self._ahead.popleft()
             self._fill()
 
     def _fill(self) -> None:
         while len(self._ahead) < self._window and (next_units := next(self._coming, None)):
-            self._ahead.append(Batch(next_units, [self.pool.submit(unit) for unit in next_units]))
+            batch = Batch(next_units, [self._pool.submit(unit) for unit in next_units])
+            batch.results = self._thread.submit(self._read, batch)
+            self._ahead.append(batch)
+
+    def _read(self, batch: Batch) -> list[PageResult | Failure]:
+        prepared: Prepared = []
+        try:
+            for unit, future in zip(batch.units, batch.futures, strict=True):
+                prepared += self._pool.collect(unit, future)
+        except BaseException as error:
+            batch.prepared.set_exception(error)
+            raise
+        batch.futures.clear()
+        batch.prepared.set_result(len(prepared))
+        return self._reader.result().read(prepared)
 
 
 def _in_batches(source: Iterator[tuple[PageRef, ...]], pages: int) -> Iterator[list[tuple[PageRef, ...]]]:

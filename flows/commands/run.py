@@ -36,6 +36,13 @@ if TYPE_CHECKING:
     show_default=True,
     help="PDF pages that have text: take it; read hidden scan text again; read every page.",
 )
+@click.option(
+    "--decoding",
+    type=click.Choice(["beam", "greedy"]),
+    default="beam",
+    show_default=True,
+    help="Read English lines with the language model, or without and faster.",
+)
 @click.option("--pages", default="", help="Page numbers of every document, e.g. 1-5,8.")
 @click.option(
     "--workers", default=0, help="Processes that prepare pages; 0: what fits the cores.", show_default=True
@@ -55,6 +62,7 @@ def run(
     collection: str,
     arabic: str,
     existing_text: str,
+    decoding: str,
     pages: str,
     workers: int,
     device: str,
@@ -86,6 +94,7 @@ def run(
                     "timeout": 0.8 * page_timeout,
                 },
                 "page_timeout_s": page_timeout,
+                "decoding": decoding,
                 "pages": pages,
                 "workers": workers,
                 "device": device,

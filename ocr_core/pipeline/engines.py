@@ -32,7 +32,11 @@ def engines_for(settings: RunSettings) -> dict[Script, EngineStamp | Deferred]:
             f"There is no Arabic engine '{settings.arabic}' in this version of Warraq.",
             remedy="Leave --arabic at 'auto': Arabic pages are routed and wait as pending.",
         )
-    return {Script.LATIN: crnn_stamp(LATIN_MODEL), Script.ARABIC: _NO_ARABIC, Script.OTHER: _NO_OTHER}
+    return {
+        Script.LATIN: crnn_stamp(LATIN_MODEL, settings.decoding),
+        Script.ARABIC: _NO_ARABIC,
+        Script.OTHER: _NO_OTHER,
+    }
 
 
 def fingerprints_for(settings: RunSettings, engines: dict[Script, EngineStamp | Deferred]) -> Fingerprints:
@@ -63,7 +67,7 @@ def load_reader(settings: RunSettings, *, threads: int) -> PageReader:
     loaded = {
         script: engine
         if isinstance(engine, Deferred)
-        else CrnnRecognizer.load(LATIN_MODEL, device=settings.device)
+        else CrnnRecognizer.load(LATIN_MODEL, device=settings.device, decoding=settings.decoding)
         for script, engine in engines.items()
     }
     return PageReader(ScriptRouter.load(), loaded, fingerprints_for(settings, engines))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -156,8 +157,11 @@ class CrnnRecognizer:
                 jobs.append(self._prepare(place, image.pixels))
             except PageError as error:
                 answers[place] = _failure(image, error)
-        for job, scores in self._scores(jobs):
-            answers[job.place] = self._transcript(images[job.place], job, self._decoded(scores))
+        # The search is Python and the network is not: while one batch is decoded the next is on its way.
+        with ThreadPoolExecutor(1, "decoder") as decoder:
+            decoded = [(job, decoder.submit(self._decoded, scores)) for job, scores in self._scores(jobs)]
+        for job, answer in decoded:
+            answers[job.place] = self._transcript(images[job.place], job, answer.result())
         return cast("list[Transcript | Failure]", answers)
 
     def log_probs(self, pixels: Sequence[GreyImage]) -> list[Frames]:
@@ -303,12 +307,12 @@ def _words(text: str, decoded: Decoded, shape: tuple[int, ...], pixels_per_frame
         start = end + 1
 
 
-def _batches(jobs: Sequence[_Job]) -> Iterator[Sequence[_Job]]:
+def _batches(jobs: Sequence[_Job], columns: int = _BATCH_COLUMNS) -> Iterator[Sequence[_Job]]:
     """Runs of jobs sorted by width that keep to the bounds of a batch."""
     first = 0
     for place, job in enumerate(jobs):
         count = place - first + 1
-        if count > 1 and (count > _BATCH_LINES or count * job.image.shape[1] > _BATCH_COLUMNS):
+        if count > 1 and (count > _BATCH_LINES or count * job.image.shape[1] > columns):
             yield jobs[first:place]
             first = place
     if first < len(jobs):

@@ -35,6 +35,8 @@ from ocr_core.records import EngineStamp
 NAME = "crnn-published"
 KIND = "crnn-published"
 _STEP = 64
+_BATCH_COLUMNS = 6_000
+"""Padded columns of a batch: larger ones spend more time on fetching memory than they save."""
 _LONGEST = 8_000
 
 
@@ -138,7 +140,7 @@ class PublishedRecognizer(CrnnRecognizer):
         return _Job(place, as_published(pixels), HEIGHT / rows)
 
     def _scores(self, jobs: Sequence[_Job]) -> Iterator[tuple[_Job, Frames]]:
-        for batch in _batches(sorted(jobs, key=lambda job: job.image.shape[1])):
+        for batch in _batches(sorted(jobs, key=lambda job: job.image.shape[1]), _BATCH_COLUMNS):
             widths = [max(job.image.shape[1], NARROWEST) for job in batch]
             columns = -(-widths[-1] // _STEP) * _STEP
             # At least two rows: a row alone takes another path through oneDNN, with other rounding.
