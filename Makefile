@@ -23,7 +23,7 @@ $(VENV)/.ready-dev: $(VENV)/.ready
 demo: $(VENV)/.ready             ## digitise samples/archive into .demo/library and search it
 	$(BIN)/warraq run samples/archive --library $(DEMO) --collection samples
 	@echo
-	$(BIN)/warraq search --library $(DEMO) --limit 5 letter
+	$(BIN)/warraq search --library $(DEMO) --limit 5 Dyer
 
 test: check                      ## everything that must hold: make check, then the tests
 	$(BIN)/python -m pytest

@@ -58,4 +58,22 @@ def draw_page(pixels: PageArray, lines: Sequence[Mapping[str, Any]]) -> Image.Im
         draw.text(
             (x - 12 * stroke, y), str(line["line_order"] + 1), fill=(*colour, 255), font_size=9 * stroke
         )
-    return Image.alpha_composite(picture.convert("RGBA"), overlay).convert("RGB")
+    drawn = Image.alpha_composite(picture.convert("RGBA"), overlay).convert("RGB")
+    return _with_text_beside(drawn, lines)
+
+
+def _with_text_beside(picture: Image.Image, lines: Sequence[Mapping[str, Any]]) -> Image.Image:
+    """The picture with the text of each line at its height on the right, as far as the font at hand has its letters
+    (Latin: Pillow brings a font for it, and none for Arabic)."""
+    readable = [line for line in lines if line["text"] and line["text"].isprintable() and line["script"] == "latin"]
+    if not readable:
+        return picture
+    size = max(12, picture.height // 60)
+    sheet = Image.new("RGB", (picture.width + round(0.62 * picture.width), picture.height), "white")
+    sheet.paste(picture)
+    draw = ImageDraw.Draw(sheet)
+    for line in readable:
+        middle = (min(line["polygon_y"]) + max(line["polygon_y"])) // 2
+        place = (picture.width + size, middle)
+        draw.text(place, f"{line['line_order'] + 1}  {line['text']}", fill="black", font_size=size, anchor="lm")
+    return sheet
