@@ -65,7 +65,9 @@ def draw_page(pixels: PageArray, lines: Sequence[Mapping[str, Any]]) -> Image.Im
 def _with_text_beside(picture: Image.Image, lines: Sequence[Mapping[str, Any]]) -> Image.Image:
     """The picture with the text of each line at its height on the right, as far as the font at hand has its letters
     (Latin: Pillow brings a font for it, and none for Arabic)."""
-    readable = [line for line in lines if line["text"] and line["text"].isprintable() and line["script"] == "latin"]
+    readable = [
+        line for line in lines if line["text"] and line["text"].isprintable() and line["script"] == "latin"
+    ]
     if not readable:
         return picture
     size = max(12, picture.height // 60)
@@ -75,5 +77,7 @@ def _with_text_beside(picture: Image.Image, lines: Sequence[Mapping[str, Any]]) 
     for line in readable:
         middle = (min(line["polygon_y"]) + max(line["polygon_y"])) // 2
         place = (picture.width + size, middle)
-        draw.text(place, f"{line['line_order'] + 1}  {line['text']}", fill="black", font_size=size, anchor="lm")
+        draw.text(
+            place, f"{line['line_order'] + 1}  {line['text']}", fill="black", font_size=size, anchor="lm"
+        )
     return sheet

@@ -15,6 +15,10 @@ FLOOR = 1e-4
 """No line is more certain than this about what it is not."""
 OTHER_FROM = 0.8
 """A line is of another script only where the network is this sure."""
+MOST = 0.75
+"""Where one script has this share of a page by weight …"""
+MINORITY = 0.9
+"""… a line differs from it only if it is this sure: else a squiggle would make a letter bilingual."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,7 @@ def decide_page(lines: Sequence[LineScript], weights: Sequence[float] | None = N
         sure = min((line.confidence for line in lines), default=1.0)
         return PageScript(Script.NONE, sure, tuple(lines))
     judged = {i: _in_context(i, lines, weights, voters) for i in voters}
+    judged = _with_most(judged, weights)
     settled = tuple(judged.get(i) or _like_neighbours(i, lines[i], judged) for i in range(len(lines)))
     found = {line.script for line in judged.values()}
     if len(found) == 1:
@@ -89,6 +94,22 @@ def decide_page(lines: Sequence[LineScript], weights: Sequence[float] | None = N
     rare = min(found, key=lambda s: max(line.confidence for line in judged.values() if line.script is s))
     sure = max(line.confidence for line in judged.values() if line.script is rare)
     return PageScript(Script.MIXED, sure, settled)
+
+
+def _with_most(judged: dict[int, LineScript], weights: Sequence[float]) -> dict[int, LineScript]:
+    """The judged lines, those that differ from most of the page by weight without being sure brought into line."""
+    ink: dict[Script, float] = {}
+    for i, line in judged.items():
+        ink[line.script] = ink.get(line.script, 0.0) + weights[i]
+    most = max(ink, key=lambda script: ink[script])
+    if ink[most] < MOST * sum(ink.values()):
+        return judged
+    return {
+        i: line
+        if line.script is most or line.confidence >= MINORITY
+        else replace(line, script=most, confidence=1 - line.confidence)
+        for i, line in judged.items()
+    }
 
 
 def _in_context(

@@ -67,6 +67,13 @@ def test_two_sure_lines_do_not_swap_their_scripts():
     assert scripts(page.lines) == [Script.ARABIC, Script.LATIN]
 
 
+def test_a_squiggle_does_not_make_a_letter_bilingual():
+    # Alone it would be Arabic (0.8 in the light of the page), which is not sure enough against twelve lines.
+    page = decide_page([line(0.02)] * 12 + [line(0.995)])
+    assert page.script is Script.LATIN
+    assert decide_page([line(0.02)] * 12 + [line(0.9999)]).script is Script.MIXED
+
+
 def test_odd_line_of_another_script_follows_the_page():
     odd = LineScript(Script.OTHER, 0.85, other=0.85, latin=0.05, none=0.1)
     assert decide_page([line(0.02)] * 8 + [odd]).script is Script.LATIN
