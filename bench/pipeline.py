@@ -4,8 +4,8 @@
     python bench/pipeline.py FOLDER [--limit N] [--no-tesseract] [--prefect]
 
 Prints wall seconds, pages/s, seconds by stage and the peak memory of all processes together (proportional set size,
-so that shared pages count once). Tesseract runs single-threaded, page after page and one process a core. With --prefect the same work is
-also done by calling the functions directly, which shows what Prefect costs.
+so that shared pages count once). Tesseract runs single-threaded, page after page and then one process a
+core. With --prefect the same work is also done by calling the functions directly, which shows what Prefect costs.
 """
 
 from __future__ import annotations
