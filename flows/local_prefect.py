@@ -72,7 +72,7 @@ def _guarded_server() -> SubprocessASGIServer:
 
 def _die_with_us(server: int) -> None:
     """Prefect's server would outlive a `kill -9` of this process for ever: have somebody end it then."""
-    watch = 'while kill -0 "$0" && kill -0 "$1"; do sleep 1; done; kill "$1"'
+    watch = 'while kill -0 "$0" && kill -0 "$1"; do sleep 1; done; kill "$1"; sleep 3; kill -9 "$1"'
     subprocess.Popen(
         ["/bin/sh", "-c", watch, str(os.getpid()), str(server)],
         start_new_session=True,

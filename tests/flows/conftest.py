@@ -25,7 +25,7 @@ def letters(samples: Path) -> Letters:
         pages = sorted((samples / "letters").glob("*.jpg"))
         for i in range(count):
             with Image.open(pages[i % len(pages)]) as page:
-                top = 150 + 230 * (i // len(pages))
+                top = 150 + 100 * (i // len(pages))
                 page.crop((0, top, page.width, top + 620)).save(folder / f"letter_{i + 1}.jpg", quality=90)
         return folder
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import random
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from ocr_core.library import Library
@@ -94,45 +92,18 @@ def test_killed_and_doubled_runs_end_like_an_undisturbed_one(
     assert content(both) == content(undisturbed)
 
 
-def test_ctrl_c_keeps_what_was_done(archive: Path, start: Start, tmp_path: Path) -> None:
+def test_ctrl_c_keeps_what_was_done(letters: Letters, start: Start, tmp_path: Path) -> None:
+    # More pages than are prepared ahead, so that work is left when the run is first seen in the library.
+    archive = letters(tmp_path / "in", 40)
     library = tmp_path / "library"
     process = start("run", archive, "--library", library)
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        if pages(library):
-            break
-        time.sleep(0.1)
+    while process.poll() is None and not (library / "_log" / "00000001.json").exists():
+        time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     _, messages = process.communicate(timeout=60)
-    if process.returncode == 0:
-        pytest.fail("the run ended before it could be interrupted")
     assert process.returncode == 130, messages
-    done = len(pages(library))
-    assert 0 < done <= PAGES
-    [(state,)] = _runs(library)
-    assert state == "interrupted"
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="processes are listed by /proc")
-def test_nothing_outlives_a_killed_run(archive: Path, start: Start, tmp_path: Path) -> None:
-    process = start("run", archive, "--library", tmp_path / "library")
-    children: set[psutil.Process] = set()
-    end = time.monotonic() + 12
-    while time.monotonic() < end and process.poll() is None:
-        children.update(psutil.Process(process.pid).children(recursive=True))
-        time.sleep(0.2)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert any("create_app" in " ".join(_command(child)) for child in children) or process.returncode == 0
-    _, alive = psutil.wait_procs(children, timeout=20)
-    assert not alive
-
-
-def _command(process: psutil.Process) -> list[str]:
-    try:
-        return process.cmdline()
-    except psutil.Error:
-        return []
+    assert len(pages(library)) < 40
+    assert _runs(library) == [("interrupted",)]
 
 
 def _runs(library: Path) -> list[Any]:
