@@ -70,7 +70,7 @@ def test_killed_and_doubled_runs_end_like_an_undisturbed_one(
             time.sleep(0.05)
         time.sleep(delay)
         process.send_signal(signal.SIGKILL)
-        process.communicate()
+        process.wait()
         content(killed)  # readable at any moment
     process = start("run", archive, "--library", killed)
     _, messages = process.communicate(timeout=400)
