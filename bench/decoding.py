@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -24,7 +24,7 @@ from ocr_core.audit.rates import page_rates, rate_with_interval, score_line
 from ocr_core.audit.report import interval
 from ocr_core.audit.truth import comparable
 from ocr_core.models import WEIGHTS
-from ocr_core.recognizers.beam import BeamSettings, CharacterModel, beam_search
+from ocr_core.recognizers.beam import BeamReading, BeamSettings, CharacterModel, beam_search
 from ocr_core.recognizers.crnn import CrnnRecognizer
 from ocr_core.recognizers.ctc import Decoded, Frames, greedy
 from ocr_core.recognizers.ngram import NgramModel
@@ -64,9 +64,16 @@ def main() -> None:
     truths = evaluate(recorder, [options.folder], only=options.only, worst=0).scores
     model = NgramModel.load(options.model.stem, folder=options.model.parent)
 
-    def measure(name: str, decode: object) -> None:
+    # As many lines side by side as the reader has in a batch.
+    order = sorted(range(len(truths)), key=lambda i: len(recorder.frames[i]))
+    batches = [order[i : i + 32] for i in range(0, len(order), 32)]
+
+    def measure(name: str, decode: Callable[[list[Frames]], list[Decoded]]) -> None:
+        found: list[Decoded] = [Decoded((), (), (), (), 1.0)] * len(truths)
         started = time.process_time()
-        found: list[Decoded] = [decode(frames) for frames in recorder.frames]  # type: ignore[operator]
+        for batch in batches:
+            for i, decoded in zip(batch, decode([recorder.frames[i] for i in batch]), strict=True):
+                found[i] = decoded
         seconds = time.process_time() - started
         texts = [comparable(reader.charset.decode(d.classes)) for d in found]
         pages = page_rates(
@@ -80,18 +87,22 @@ def main() -> None:
         )
 
     print(f"{len(truths)} lines")
-    measure("greedy", greedy)
-    measure("beam 12, no model", lambda frames: beam_search(frames, BeamSettings(width=12)).decoded)
+    measure("greedy", lambda lines: [greedy(frames) for frames in lines])
+    measure("beam 12, no model", lambda lines: decoded_of(beam_search(lines, BeamSettings(width=12))))
     for setting in options.settings:
         alpha, beta, width = (float(value) for value in setting.split(","))
         characters = CharacterModel(model, reader.charset, alpha, beta)
         search = BeamSettings(width=int(width))
         measure(
             f"alpha {alpha:g} beta {beta:g} beam {search.width}",
-            lambda frames, search=search, characters=characters: (
-                beam_search(frames, search, characters).decoded
+            lambda lines, search=search, characters=characters: decoded_of(
+                beam_search(lines, search, characters)
             ),
         )
+
+
+def decoded_of(readings: list[BeamReading]) -> list[Decoded]:
+    return [reading.decoded for reading in readings]
 
 
 if __name__ == "__main__":

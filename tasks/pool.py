@@ -101,14 +101,17 @@ def cores() -> int:
 
 
 def default_workers() -> int:
-    """Processes that prepare pages: preparing a page costs a little more than reading it on a processor, and both at
-    once on one core cost more than each alone."""
-    return max(1, cores() - reader_threads())
+    """Processes that prepare pages. Preparing a page costs about half of what reading it on a processor does."""
+    return max(1, cores() // 2)
 
 
-def reader_threads() -> int:
-    """Threads of the reader beside `default_workers` processes."""
-    return max(1, round(0.45 * cores()))
+def default_readers() -> int:
+    """Threads that read pages beside `default_workers` processes.
+
+    As many as cores, for whoever waits for pages leaves its core to those who prepare them; no more than four, for about
+    a third of reading is Python, which runs one thread at a time.
+    """
+    return min(cores(), 4)
 
 
 def _start_worker() -> None:

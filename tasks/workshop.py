@@ -15,7 +15,7 @@ from ocr_core.pipeline.engines import load_reader
 from ocr_core.pipeline.plan import Plan
 from ocr_core.pipeline.prepare import units
 from ocr_core.records import Failure, PageRef, PageResult
-from tasks.pool import PagePool, Prepared, reader_threads
+from tasks.pool import PagePool, Prepared, default_readers
 
 # Consecutive pages of one document that a process takes at a time: enough to open a PDF seldom, few enough to
 # share one document between all cores.
@@ -43,18 +43,20 @@ class Batch:
 class Workshop:
     """Loads the models, prepares and reads pages, all at once and from the start; hands the batches out in order.
 
-    Processes prepare the pages and one thread reads them. No more batches are under way than the window, so that neither
-    runs far ahead of whoever publishes.
+    Processes prepare the pages and threads read them, each a batch. No more batches are under way than the window, so that
+    neither runs far ahead of whoever publishes.
     """
 
     def __init__(self, settings: RunSettings, plan: Plan) -> None:
         self._stack = ExitStack()
-        self._thread = ThreadPoolExecutor(1, "reader")
-        # Closed after the pool, whose end frees the thread from waiting for pages.
-        self._stack.callback(self._thread.shutdown, cancel_futures=True)
+        readers = default_readers()
+        self._readers = ThreadPoolExecutor(readers, "reader")
+        # Closed after the pool, whose end frees the threads from waiting for pages.
+        self._stack.callback(self._readers.shutdown, cancel_futures=True)
         pool = PagePool(settings.workers, settings.reading, settings.page_timeout_s)
         self._pool = self._stack.enter_context(pool)
-        self._reader = self._thread.submit(load_reader, settings, threads=reader_threads())
+        # One thread a batch instead of all threads on each: nobody waits for the slowest part of every layer.
+        self._reader = self._readers.submit(load_reader, settings, threads=1)
         self._coming = _in_batches(units(plan.pages(), PAGES_PER_UNIT), settings.batch_pages)
         self._window = -(-max(PAGES_AHEAD, 3 * self._pool.workers) // settings.batch_pages)
         self._ahead: deque[Batch] = deque()
@@ -85,7 +87,7 @@ class Workshop:
     def _fill(self) -> None:
         while len(self._ahead) < self._window and (next_units := next(self._coming, None)):
             batch = Batch(next_units, [self._pool.submit(unit) for unit in next_units])
-            batch.results = self._thread.submit(self._read, batch)
+            batch.results = self._readers.submit(self._read, batch)
             self._ahead.append(batch)
 
     def _read(self, batch: Batch) -> list[PageResult | Failure]:

@@ -74,9 +74,9 @@ def _packages() -> Iterator[Finding]:
 def _processor() -> Iterator[Finding]:
     import torch
 
-    from tasks.pool import cores, default_workers, reader_threads
+    from tasks.pool import cores, default_workers, default_readers
 
-    share = f"{default_workers()} to prepare pages, {reader_threads()} to read them"
+    share = f"{default_workers()} to prepare pages, {default_readers()} to read them"
     yield Finding("processor", "ok", f"{cores()} cores: {share}")
     if torch.cuda.is_available():
         yield Finding("GPU", "ok", torch.cuda.get_device_name())

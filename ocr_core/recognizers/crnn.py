@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
@@ -50,7 +50,7 @@ class _Job:
 class CrnnRecognizer:
     """Reads lines with a compact CRNN, by the best path or by beam search with a language model. Make one with `load`.
 
-    The text of a line does not depend on its batch: the network treats what is right of a line as empty (see
+    Several threads may share one. The text of a line does not depend on its batch: the network treats what is right of a line as empty (see
     `crnn_network`).
     """
 
@@ -85,6 +85,7 @@ class CrnnRecognizer:
         further = language.card.calibration if language is not None and language.card is not None else ()
         self._calibrations = [np.array(p, dtype=np.float64) for p in (calibration, further) if len(p)]
         self._search = None if language is None else _search_of(language, charset)
+        self._searching = Lock()
 
     def _take(self, network: Any) -> None:
         """Make the network ready to read, on the device and in the precision that were chosen."""
@@ -157,11 +158,9 @@ class CrnnRecognizer:
                 jobs.append(self._prepare(place, image.pixels))
             except PageError as error:
                 answers[place] = _failure(image, error)
-        # The search is Python and the network is not: while one batch is decoded the next is on its way.
-        with ThreadPoolExecutor(1, "decoder") as decoder:
-            decoded = [(job, decoder.submit(self._decoded, scores)) for job, scores in self._scores(jobs)]
-        for job, answer in decoded:
-            answers[job.place] = self._transcript(images[job.place], job, answer.result())
+        for batch, scores in self._scores(jobs):
+            for job, decoded in zip(batch, self._decoded(scores), strict=True):
+                answers[job.place] = self._transcript(images[job.place], job, decoded)
         return cast("list[Transcript | Failure]", answers)
 
     def log_probs(self, pixels: Sequence[GreyImage]) -> list[Frames]:
@@ -171,7 +170,11 @@ class CrnnRecognizer:
             PageError: a picture is not a grey line.
         """
         jobs = [self._prepare(place, image) for place, image in enumerate(pixels)]
-        by_place = {job.place: scores for job, scores in self._scores(jobs)}
+        by_place = {
+            job.place: frames
+            for batch, scores in self._scores(jobs)
+            for job, frames in zip(batch, scores, strict=True)
+        }
         return [by_place[place] for place in range(len(pixels))]
 
     def _prepare(self, place: int, pixels: NDArray[np.uint8]) -> _Job:
@@ -189,8 +192,8 @@ class CrnnRecognizer:
             )
         return _Job(place, normalise_height(pixels, self._height), self._height / pixels.shape[0])
 
-    def _scores(self, jobs: Sequence[_Job]) -> Iterator[tuple[_Job, Frames]]:
-        """Each job with its log probabilities, float32 [T, classes], in any order."""
+    def _scores(self, jobs: Sequence[_Job]) -> Iterator[tuple[Sequence[_Job], list[Frames]]]:
+        """The jobs in batches, with the log probabilities, float32 [T, classes], of each."""
         import torch
 
         from ocr_core.recognizers.crnn_network import REDUCTION
@@ -212,8 +215,7 @@ class CrnnRecognizer:
                     x, torch.tensor(widths + [columns] * (len(x) - len(widths)), device=self._device)
                 )
             scores = logits.float().log_softmax(2).transpose(0, 1).cpu().numpy()
-            for row, job in enumerate(batch):
-                yield job, scores[row, : -(-widths[row] // REDUCTION)]
+            yield batch, [scores[row, : -(-width // REDUCTION)] for row, width in enumerate(widths)]
 
     def _transcript(self, image: LineImage, job: _Job, decoded: Decoded) -> Transcript:
         text = self._charset.decode(decoded.classes)
@@ -221,10 +223,11 @@ class CrnnRecognizer:
         confidence = self._calibrated(decoded.confidence)
         return Transcript(image.line_id, " ".join(text.split()), confidence, self._stamp, words)
 
-    def _decoded(self, scores: Frames) -> Decoded:
+    def _decoded(self, lines: Sequence[Frames]) -> list[Decoded]:
         if self._search is None:
-            return greedy(scores)
-        return beam_search(scores, *self._search).decoded
+            return [greedy(line) for line in lines]
+        with self._searching:
+            return [reading.decoded for reading in beam_search(lines, *self._search)]
 
     def _calibrated(self, raw: float) -> float:
         for points in self._calibrations:

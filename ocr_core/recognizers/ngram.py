@@ -11,6 +11,7 @@ On disk the n-grams form a trie, one byte each for character, a(h, c) and number
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,12 +31,13 @@ OTHER = "\ufffd"
 _LEVELS = 255
 _FLOOR = 1e-6
 """The smallest a(h, c) that is stored; smaller ones are left to the shorter context."""
-_MOST_REMEMBERED = 30_000
-"""Contexts whose probabilities are remembered, about a kilobyte each."""
 _REMEDY = "Restore the file from where it was published, or make it anew with `warraq train ngram`."
 
 Bytes = NDArray[np.uint8]
-Probabilities = NDArray[np.float64]
+Probabilities = NDArray[np.float32]
+Places = NDArray[np.int64]
+Span = tuple[int, int, int]
+"""Level of a trie and, half open, the range of its n-grams that continue a context."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +55,20 @@ class Level:
     children: Bytes
 
 
-def encoded(values: Probabilities) -> Bytes:
+def encoded(values: NDArray[np.float64]) -> Bytes:
     """a(h, c) as bytes, rounded down: equal steps of the logarithm from `_FLOOR` to 1, and 0 for less."""
     steps = np.floor((np.log(np.maximum(values, _FLOOR)) / -np.log(_FLOOR) + 1) * (_LEVELS - 1)) + 1
     return np.where(values < _FLOOR, 0, np.clip(steps, 1, _LEVELS)).astype(np.uint8)
 
 
-def decoded(codes: Bytes) -> Probabilities:
+def decoded(codes: Bytes) -> NDArray[np.float64]:
     """What `encoded` kept of its values."""
     values = np.exp((1 - (codes.astype(np.float64) - 1) / (_LEVELS - 1)) * np.log(_FLOOR))
     return np.where(codes == 0, 0.0, values)
 
 
 class NgramModel:
-    """p(c | h) for every character of an alphabet, with a memory of the contexts asked for."""
+    """p(c | h) for every character of an alphabet."""
 
     def __init__(self, alphabet: str, levels: tuple[Level, ...], card: ModelCard | None = None) -> None:
         """Take the levels of a trie, shortest n-grams first.
@@ -83,11 +85,11 @@ class NgramModel:
         self.place = {c: i for i, c in enumerate(alphabet)}
         _check(alphabet, levels)
         self._values = [decoded(level.codes) for level in levels]
+        self._sums = [np.concatenate([[0.0], np.cumsum(values)]) for values in self._values]
         self._firsts = [np.concatenate([[0], np.cumsum(level.children, dtype=np.int64)]) for level in levels]
         self._other = self.place[OTHER]
         self._bytes = [level.characters.tobytes() for level in levels]
-        self._places: dict[str, tuple[int, int]] = {"": (0, len(levels[0].characters))}
-        self._memory: dict[str, Probabilities] = {}
+        self._contexts = Contexts(self)
 
     @classmethod
     def load(cls, name: str = "lm-latin", *, folder: Path = WEIGHTS) -> NgramModel:
@@ -113,54 +115,98 @@ class NgramModel:
         return (EDGE + text)[-(self.order - 1) :] if self.order > 1 else ""
 
     def probabilities(self, context: str) -> Probabilities:
-        """p(c | context) for every character of the alphabet, float64 [alphabet]. Not to be written to.
+        """p(c | context) for every character of the alphabet, float32 [alphabet]. Not to be written to.
 
         Args:
             context: as of `context`; only its last `order - 1` characters count.
         """
-        context = context[-(self.order - 1) :] if self.order > 1 else ""
-        known = self._memory.get(context)
-        if known is None:
-            if len(self._memory) > _MOST_REMEMBERED:
-                self._memory.clear()
-            known = self._memory[context] = self._interpolated(context)
-        return known
+        state = 0
+        for char in context:
+            state = self._contexts.follow(state, self.place.get(char, self._other))
+        return self._contexts.probabilities[state]
 
     def line_log_probability(self, text: str) -> float:
         """Natural logarithm of the probability of a line, its end included."""
-        total = 0.0
-        for end in range(len(text) + 1):
-            char = text[end] if end < len(text) else EDGE
-            probabilities = self.probabilities(self.context(text[:end]))
-            total += float(np.log(probabilities[self.place.get(char, self._other)]))
+        total, state = 0.0, self._contexts.start
+        for char in text + EDGE:
+            place = self.place.get(char, self._other)
+            total += math.log(self._contexts.probabilities[state, place])
+            state = self._contexts.follow(state, place)
         return total
 
-    def _interpolated(self, context: str) -> Probabilities:
-        if context:
-            shorter = self.probabilities(context[1:])
-        else:
-            shorter = np.full(len(self.alphabet), 1 / len(self.alphabet))
-        first, end = self._continuations(context)
-        if first == end:
-            return shorter
-        level = len(context)
-        values = self._values[level][first:end]
-        mixed = shorter * (1 - float(values.sum()))
-        mixed[self.levels[level].characters[first:end]] += values
+    def continuations(self, span: Span, place: int) -> Span | None:
+        """The n-grams that continue the one of `span` that ends in a character, or None if there are none."""
+        level, first, end = span
+        at = self._bytes[level].find(place, first, end)
+        if at < 0 or level + 1 == self.order:
+            return None
+        first, end = int(self._firsts[level][at]), int(self._firsts[level][at + 1])
+        return (level + 1, first, end) if first < end else None
+
+    def mixed(self, span: Span, shorter: Probabilities) -> Probabilities:
+        """p(c | h) of a context by its continuations and the probabilities after the next shorter context."""
+        level, first, end = span
+        mixed = shorter * np.float32(1 - self._sums[level][end] + self._sums[level][first])
+        mixed[self.levels[level].characters[first:end]] += self._values[level][first:end]
         return mixed
 
-    def _continuations(self, context: str) -> tuple[int, int]:
-        """Where on its level the n-grams that continue a context are; an empty range if there are none."""
-        known = self._places.get(context)
-        if known is None:
-            if len(self._places) > _MOST_REMEMBERED:
-                self._places = {"": self._places[""]}
-            first, end = self._continuations(context[:-1])
-            level = len(context) - 1
-            at = self._bytes[level].find(self.place.get(context[-1], self._other), first, end)
-            known = (0, 0) if at < 0 else (int(self._firsts[level][at]), int(self._firsts[level][at + 1]))
-            self._places[context] = known
-        return known
+
+class Contexts:
+    """The contexts of a model as the states of an automaton, numbered as they are first met; 0 is the empty context.
+
+    A context that no stored n-gram continues predicts what it does without its oldest character, so it shares that
+    one's number. Takes about a kilobyte a context; for one thread.
+
+    Attributes:
+        start: where a line begins.
+        probabilities: float32 [at least len(self), alphabet], p(c | h) by number.
+    """
+
+    def __init__(self, model: NgramModel) -> None:
+        self._model = model
+        self._numbers: dict[Span, int] = {}
+        self._spans: list[Span] = []
+        self._shorter: list[int] = []
+        size = len(model.alphabet)
+        self.probabilities = np.empty((1024, size), np.float32)
+        self._next = np.full((1024, size), -1, np.int32)
+        self._add((0, 0, len(model.levels[0].characters)), 0, np.full(size, 1 / size, np.float32))
+        self.start = self.follow(0, model.place[EDGE])
+
+    def __len__(self) -> int:
+        return len(self._spans)
+
+    def follow(self, state: int, place: int) -> int:
+        """The context after one more character of the alphabet."""
+        known = int(self._next[state, place])
+        if known >= 0:
+            return known
+        span = self._model.continuations(self._spans[state], place)
+        number = None if span is None else self._numbers.get(span)
+        if number is None:
+            number = self.follow(self._shorter[state], place) if state else 0
+            if span is not None:
+                number = self._add(span, number, self.probabilities[number])
+        self._next[state, place] = number
+        return number
+
+    def follow_all(self, states: Places, places: Places) -> Places:
+        """`follow` for arrays [n]."""
+        found = self._next[states, places]
+        for i in np.flatnonzero(found < 0).tolist():
+            found[i] = self.follow(int(states[i]), int(places[i]))
+        return found
+
+    def _add(self, span: Span, shorter: int, probabilities: Probabilities) -> int:
+        number = len(self._spans)
+        if number == len(self.probabilities):
+            self.probabilities = np.concatenate([self.probabilities, np.empty_like(self.probabilities)])
+            self._next = np.concatenate([self._next, np.full_like(self._next, -1)])
+        self.probabilities[number] = self._model.mixed(span, probabilities)
+        self._spans.append(span)
+        self._shorter.append(shorter)
+        self._numbers[span] = number
+        return number
 
 
 def write_ngram(path: Path, model: NgramModel) -> None:

@@ -139,7 +139,7 @@ class PublishedRecognizer(CrnnRecognizer):
             return _Job(place, normalise_height(pixels, HEIGHT), HEIGHT / rows)
         return _Job(place, as_published(pixels), HEIGHT / rows)
 
-    def _scores(self, jobs: Sequence[_Job]) -> Iterator[tuple[_Job, Frames]]:
+    def _scores(self, jobs: Sequence[_Job]) -> Iterator[tuple[Sequence[_Job], list[Frames]]]:
         for batch in _batches(sorted(jobs, key=lambda job: job.image.shape[1]), _BATCH_COLUMNS):
             widths = [max(job.image.shape[1], NARROWEST) for job in batch]
             columns = -(-widths[-1] // _STEP) * _STEP
@@ -152,8 +152,7 @@ class PublishedRecognizer(CrnnRecognizer):
             with torch.inference_mode():
                 logits = self._reader(x.to(self._device, self._reader.fc.weight.dtype), ends)
                 scores = logits.float().log_softmax(2).transpose(0, 1).cpu().numpy()
-            for row, job in enumerate(batch):
-                yield job, scores[row, : widths[row] // 4 - 1]
+            yield batch, [scores[row, : width // 4 - 1] for row, width in enumerate(widths)]
 
 
 def as_published(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -47,7 +47,7 @@ def test_finds_the_most_probable_text_of_all_paths(frames: int) -> None:
         scores = _log_probs(seed, frames)
         sums = _sums(scores)
         best = max(sums, key=lambda text: sums[text])
-        reading = beam_search(scores, EXACT)
+        (reading,) = beam_search([scores], EXACT)
         assert reading.decoded.classes == best
         assert math.exp(reading.log_probability) == pytest.approx(sums[best], rel=1e-5)
         assert reading.score == pytest.approx(reading.log_probability)
@@ -66,7 +66,7 @@ def test_finds_the_text_that_network_and_language_model_like_best(frames: int, l
             return math.log(sums[text]) + ALPHA * liked + BETA * len(text)
 
         best = max(sums, key=score)
-        reading = beam_search(scores, EXACT, model)
+        (reading,) = beam_search([scores], EXACT, model)
         assert reading.decoded.classes == best
         assert reading.score == pytest.approx(score(best), rel=1e-5)
         assert reading.log_probability == pytest.approx(math.log(sums[best]), rel=1e-5)
@@ -78,10 +78,10 @@ def test_a_pruned_search_never_claims_more_than_all_paths_give(language: NgramMo
     model = CharacterModel(language, CHARSET, ALPHA, BETA)
     for seed in range(30):
         scores = _log_probs(seed, 40, spread=3.0)
-        narrow = beam_search(scores, BeamSettings(width=4, characters=2), model)
+        (narrow,) = beam_search([scores], BeamSettings(width=4, characters=2), model)
         whole = label_log_probability(scores, narrow.decoded.classes)
         assert narrow.log_probability <= whole + 1e-6
-        wide = beam_search(scores, BeamSettings(width=64, characters=3, least=0.0, blank=1.0), model)
+        (wide,) = beam_search([scores], BeamSettings(width=64, characters=3, least=0.0, blank=1.0), model)
         assert narrow.score <= wide.score + 1e-6
         assert wide.log_probability <= label_log_probability(scores, wide.decoded.classes) + 1e-6
 
@@ -89,11 +89,11 @@ def test_a_pruned_search_never_claims_more_than_all_paths_give(language: NgramMo
 def test_a_text_of_the_best_path_keeps_its_positions() -> None:
     for seed in range(40):
         scores = _log_probs(seed, 12, spread=5.0)
-        reading, best = beam_search(scores), greedy(scores)
+        (reading,), best = beam_search([scores]), greedy(scores)
         if reading.decoded.classes == best.classes:
             assert reading.decoded == best
         else:
-            assert reading.decoded == align(scores, reading.decoded.classes)
+            assert [reading.decoded] == align([scores], [reading.decoded.classes])
 
 
 def test_alignment_is_the_most_probable_path_of_a_text() -> None:
@@ -102,7 +102,7 @@ def test_alignment_is_the_most_probable_path_of_a_text() -> None:
         for text in [(), (1,), (1, 1), (2, 1, 2), (3, 3, 1)]:
             paths = [p for p in itertools.product(range(4), repeat=6) if _collapse(p) == text]
             best = max(paths, key=lambda path: sum(float(scores[t, c]) for t, c in enumerate(path)))
-            found = align(scores, text)
+            (found,) = align([scores], [text])
             mean = sum(float(scores[t, c]) for t, c in enumerate(best)) / 6
             assert found.confidence == pytest.approx(math.exp(mean), rel=1e-5)
             drawn = [0] * 6
@@ -116,7 +116,8 @@ def test_alignment_is_the_most_probable_path_of_a_text() -> None:
 
 def test_alignment_of_the_best_path_is_what_greedy_says() -> None:
     scores = _log_probs(1, 30, spread=6.0)
-    best, found = greedy(scores), align(scores, greedy(scores).classes)
+    best = greedy(scores)
+    (found,) = align([scores], [best.classes])
     assert found.classes == best.classes
     assert found.starts == best.starts
     assert found.ends == best.ends
@@ -126,31 +127,31 @@ def test_alignment_of_the_best_path_is_what_greedy_says() -> None:
 
 def test_a_text_too_long_for_its_frames_has_no_alignment() -> None:
     with pytest.raises(ValueError, match="cannot hold"):
-        align(_log_probs(0, 2), (1, 1))
+        align([_log_probs(0, 2)], [(1, 1)])
     with pytest.raises(ValueError, match="cannot hold"):
-        align(np.zeros((0, 4), np.float32), (1,))
+        align([np.zeros((0, 4), np.float32)], [(1,)])
 
 
 def test_a_line_without_frames_is_empty_and_certain(language: NgramModel) -> None:
-    reading = beam_search(np.zeros((0, 4), np.float32))
+    (reading,) = beam_search([np.zeros((0, 4), np.float32)])
     assert reading.decoded == greedy(np.zeros((0, 4), np.float32))
     assert reading.log_probability == 0.0
     model = CharacterModel(language, CHARSET, 1.0, 0.0)
-    empty = beam_search(np.zeros((0, 4), np.float32), EXACT, model)
+    (empty,) = beam_search([np.zeros((0, 4), np.float32)], EXACT, model)
     assert empty.score == pytest.approx(language.line_log_probability(""))
 
 
 def test_certainties_of_nought_and_long_lines_do_not_underflow(language: NgramModel) -> None:
     scores = np.full((4000, 4), -np.inf, np.float32)
     scores[np.arange(4000), np.arange(4000) % 3 + 1] = 0.0  # abcabc…, without a doubt and without a blank
-    reading = beam_search(scores, BeamSettings(), CharacterModel(language, CHARSET, 1.0, 0.0))
+    (reading,) = beam_search([scores], BeamSettings(), CharacterModel(language, CHARSET, 1.0, 0.0))
     assert reading.decoded.classes == tuple(np.arange(4000) % 3 + 1)
     assert reading.log_probability == pytest.approx(0.0, abs=1e-6)
     even = np.full((3000, 4), math.log(0.25), np.float32)
-    assert math.isfinite(beam_search(even).log_probability)
+    assert math.isfinite(beam_search([even])[0].log_probability)
 
 
 def test_characters_that_the_model_does_not_know_can_be_read(language: NgramModel) -> None:
     scores = np.log(np.array([[0.02, 0.02, 0.02, 0.02, 0.92]], np.float32))
     model = CharacterModel(language, Charset("abcé"), ALPHA, BETA)
-    assert beam_search(scores, BeamSettings(), model).decoded.classes == (4,)
+    assert beam_search([scores], BeamSettings(), model)[0].decoded.classes == (4,)
