@@ -7,16 +7,14 @@ answers while nobody has collected the dead process.
 
 from __future__ import annotations
 
-import gc
 import os
+import signal
 import socket
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from uvicorn import Server
+from flows.local_prefect import importing
 
 SECONDS_TO_END = 8.0
 
@@ -34,24 +32,22 @@ _DEFAULTS = {
 
 
 def main() -> None:
+    threading.Thread(target=_end_with_the_run, daemon=True).start()
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
-    gc.disable()  # imports leave no garbage, and looking for it would take a fifth of the start
-    import uvicorn
-    from prefect.server.api.server import create_app
+    with importing():
+        import uvicorn
+        from prefect.server.api.server import create_app
 
-    app = create_app(ephemeral=True)
-    gc.freeze()
-    gc.enable()
+        app = create_app(ephemeral=True)
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="on"))
-    threading.Thread(target=_end_with_the_run, args=(server,), daemon=True).start()
     server.run(sockets=[socket.socket(fileno=int(sys.argv[1]))])
-    sys.exit(not server.started)
 
 
-def _end_with_the_run(server: Server) -> None:
-    sys.stdin.buffer.read()
-    server.should_exit = True  # which writes down what the server has been told
+def _end_with_the_run() -> None:
+    os.read(sys.stdin.fileno(), 1)
+    # Once the server listens to signals, it ends by writing down what it has been told.
+    os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(SECONDS_TO_END)
     os._exit(1)
 

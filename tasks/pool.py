@@ -5,12 +5,11 @@ A page that hangs or kills its process fails alone and its neighbours go on; peb
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import multiprocessing
 import os
 import signal
-import sys
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, TimeoutError
 from types import TracebackType
@@ -115,11 +114,16 @@ def default_readers() -> int:
 
 
 def _start_worker() -> None:
-    """Leave Ctrl-C to the parent, die with it, and keep each worker to one core."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform == "linux":
-        pr_set_pdeathsig = 1
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+    """Keep this worker to one core, and let it and the programs it calls end with the run."""
+    os.setpgrp()  # also leaves Ctrl-C to the run
+    threading.Thread(target=_end_with_the_run, daemon=True).start()
     import cv2
 
     cv2.setNumThreads(1)
+
+
+def _end_with_the_run() -> None:
+    run = multiprocessing.parent_process()
+    assert run is not None
+    run.join()
+    os.killpg(0, signal.SIGKILL)

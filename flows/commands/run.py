@@ -174,17 +174,16 @@ def _account_of_nothing(plan: Plan) -> dict[str, Any]:
 def _run_flow(
     settings: RunSettings, started: datetime, found: Survey, plan: Plan, verbose: int
 ) -> dict[str, Any]:
-    from flows import local_prefect
-
-    local_prefect.configure()
-    from flows.digitize import digitize
+    from flows.local_prefect import local_run
     from flows.progress import TerminalProgress
-    from tasks.run import HeadStart, head_start
     from tasks.workshop import Workshop
 
     progress = TerminalProgress(name_files=verbose > 0)
     progress.stage("starting")
     # Pages are prepared and models loaded while Prefect starts, which takes some seconds.
-    with Workshop(settings, plan) as workshop, local_prefect.local_run():
+    with Workshop(settings, plan) as workshop, local_run():
+        from flows.digitize import digitize
+        from tasks.run import HeadStart, head_start
+
         head_start.set(HeadStart(progress, started, found, plan, workshop))
         return digitize(settings)

@@ -7,10 +7,11 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from ocr_core.library import Library
@@ -104,6 +105,22 @@ def test_ctrl_c_keeps_what_was_done(letters: Letters, start: Start, tmp_path: Pa
     assert process.returncode == 130, messages
     assert len(pages(library)) < 40
     assert _runs(library) == [("interrupted",)]
+
+
+def test_nothing_outlives_a_killed_run(archive: Path, start: Start, tmp_path: Path) -> None:
+    run = start("run", archive, "--library", tmp_path / "library")
+    family: dict[str, psutil.Process] = {}
+    while run.poll() is None and not any("prefect_server" in command for command in family):
+        time.sleep(0.02)
+        for child in psutil.Process(run.pid).children(recursive=True):
+            with suppress(psutil.Error):
+                family[" ".join(child.cmdline())] = child
+    run.kill()
+    # Nobody collects the dead run yet, as under a supervisor that first reads its output to the end.
+    _, alive = psutil.wait_procs(family.values(), timeout=30)
+    assert len(family) > 2
+    assert not alive
+    run.communicate(timeout=30)
 
 
 def _runs(library: Path) -> list[Any]:

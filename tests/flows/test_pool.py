@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from ocr_core.records import Failure, PageRef, SourceFile, page_id
 from ocr_core.sources import ReadSettings
 from tasks.pool import PagePool
 from tests import faults
+from tests.conftest import ROOT
 
 
 def unit(name: str, pages: int = 1) -> list[PageRef]:
@@ -41,3 +44,23 @@ def test_only_the_page_that_crashes_its_unit_fails(pool: PagePool) -> None:
     assert isinstance(failure, Failure)
     assert (failure.page_number, failure.kind) == (2, "crashed")
     assert failure.remedy
+
+
+HANGING = """
+import time
+from tests.flows.test_pool import PagePool, ReadSettings, faults, unit
+pool = PagePool(1, ReadSettings(), page_timeout_s=3600, prepare=faults.prepare)
+pool.submit(unit("a")).result()
+pool.submit(unit("hang"))
+time.sleep(1)
+print("hangs", flush=True)
+time.sleep(3600)
+"""
+
+
+def test_a_hanging_page_does_not_outlive_a_killed_run() -> None:
+    run = subprocess.Popen([sys.executable, "-c", HANGING], cwd=ROOT, text=True, stdout=subprocess.PIPE)
+    assert run.stdout is not None
+    assert run.stdout.readline() == "hangs\n"
+    run.kill()
+    run.communicate(timeout=30)  # returns when the last process that could still write has ended
