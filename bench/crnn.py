@@ -35,7 +35,7 @@ def main() -> None:
         "--published-lines", type=int, default=24, help="how many of them the published network reads (24)"
     )
     parser.add_argument("--threads", type=int, default=2, help="threads of the processor (2)")
-    parser.add_argument("--precision", default="auto", choices=["auto", "fp32", "bf16"])
+    parser.add_argument("--precision", default="auto", choices=["auto", "fp32", "bf16", "int8"])
     parser.add_argument(
         "--onnx", action="store_true", help="also crnn-latin as ONNX, in batches (needs onnxruntime)"
     )

@@ -128,7 +128,8 @@ def beam_search(
     for i, aligned in zip(other, align([lines[i] for i in other], [found[i] for i in other]), strict=True):
         decoded[i] = aligned
     return [
-        BeamReading(best, score - like, score) for best, score, like in zip(decoded, scores, liked, strict=True)
+        BeamReading(best, score - like, score)
+        for best, score, like in zip(decoded, scores, liked, strict=True)
     ]
 
 
@@ -167,8 +168,8 @@ def align(lines: Sequence[Frames], texts: Sequence[tuple[int, ...]]) -> list[Dec
     last, before = here[rows, states - 1], here[rows, np.maximum(states - 2, 0)]
     state = np.where(last >= before, states - 1, states - 2)
     end = np.maximum(last, before)
-    for row in np.flatnonzero((end == -np.inf) | ((frames == 0) & (states > 1))):
-        raise ValueError(f"{frames[row]} frames cannot hold {len(texts[row])} characters")
+    for lacking in np.flatnonzero((end == -np.inf) | ((frames == 0) & (states > 1))):
+        raise ValueError(f"{frames[lacking]} frames cannot hold {len(texts[lacking])} characters")
     path = np.zeros((len(lines), total), np.int64)
     for t in range(total - 1, -1, -1):
         path[:, t] = state

@@ -50,8 +50,8 @@ class _Job:
 class CrnnRecognizer:
     """Reads lines with a compact CRNN, by the best path or by beam search with a language model. Make one with `load`.
 
-    Several threads may share one. The text of a line does not depend on its batch: the network treats what is right of a line as empty (see
-    `crnn_network`).
+    Several threads may share one. The text of a line does not depend on its batch: the network treats what is right of a
+    line as empty (see `crnn_network`).
     """
 
     def __init__(
@@ -69,14 +69,16 @@ class CrnnRecognizer:
 
         Args:
             device: `auto`, `cpu` or `cuda[:n]`.
-            precision: `fp32`, `bf16`, or `auto`: bf16 where the processor multiplies it, for it is faster and reads alike.
+            precision: `fp32`, `bf16`, `int8` (convolutions only, see the module of that name), or `auto`: what is fastest on
+                this device, for they read alike.
             calibration: see `ModelCard`.
             language: for beam search, its card stating the settings; None for the best path.
         """
         import torch
 
         self._device = torch.device(_device(device))
-        self._bf16 = precision == "bf16" or (precision == "auto" and _has_bf16(self._device))
+        self._int8 = precision == "int8" or (precision == "auto" and _has_int8(self._device))
+        self._bf16 = precision == "bf16" or (precision != "fp32" and _has_bf16(self._device))
         self._take(network)
         self._charset = charset
         self._stamp = stamp
@@ -90,9 +92,13 @@ class CrnnRecognizer:
     def _take(self, network: Any) -> None:
         """Make the network ready to read, on the device and in the precision that were chosen."""
         from ocr_core.recognizers.crnn_network import channels_last, fold_norms
+        from ocr_core.recognizers.int8 import Int8Crnn
 
         self._height = network.shape.height
-        self._network = channels_last(fold_norms(network.eval()), self._device)
+        if self._int8:
+            self._network: Any = Int8Crnn(network)
+        else:
+            self._network = channels_last(fold_norms(network.eval()), self._device)
 
     @classmethod
     def load(
@@ -333,6 +339,12 @@ def _device(name: str) -> str:
     if name != "auto":
         return name
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _has_int8(device: object) -> bool:
+    from ocr_core.recognizers.int8 import fast_int8
+
+    return getattr(device, "type", "cpu") == "cpu" and fast_int8()
 
 
 def _has_bf16(device: object) -> bool:

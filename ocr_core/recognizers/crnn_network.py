@@ -130,11 +130,16 @@ class Crnn(nn.Module):
         frames = (widths + REDUCTION - 1) // REDUCTION
         features = self._features(x, frames)  # [B, d, T]
         auxiliary = self.auxiliary(features).permute(2, 0, 1) if self.training else None
+        return self.logits(features, frames), auxiliary
+
+    def logits(self, features: Tensor, frames: Tensor) -> Tensor:
+        """[B, d, T] and the frames of each line, int [B] → [T, B, classes]."""
         y = self.drop(features.permute(2, 0, 1).contiguous())  # [T, B, d]
-        mirror = _mirror(frames, y.shape[0])
+        mirror = mirror_of(frames, y.shape[0])
         for layer in self.rnn:
             y = self.drop(layer(y, mirror))
-        return self.head(y), auxiliary
+        logits: Tensor = self.head(y)
+        return logits
 
     def blocks(self) -> Iterator[Block]:
         """The convolution blocks after the stem, in order."""
@@ -145,21 +150,21 @@ class Crnn(nn.Module):
         even = bool((frames * REDUCTION >= x.shape[3]).all())
         x = self.stem(x.contiguous(memory_format=torch.channels_last))
         if not even:
-            x = x * _held(frames * 2, x)
+            x = x * held(frames * 2, x)
         for block in self.blocks():
             x = block(x)
             if not even:
-                x = x * _held(frames, x)
+                x = x * held(frames, x)
         return x.amax(dim=2)
 
 
-def _held(columns: Tensor, x: Tensor) -> Tensor:
+def held(columns: Tensor, x: Tensor) -> Tensor:
     """[B, 1, 1, W] of the type of x, 1 in the first `columns` columns of each picture."""
     places = torch.arange(x.shape[3], device=x.device)
     return (places[None] < columns[:, None])[:, None, None].to(x.dtype)
 
 
-def _mirror(frames: Tensor, total: int) -> Tensor:
+def mirror_of(frames: Tensor, total: int) -> Tensor:
     """[T, B]: place t holds frames - 1 - t inside each sequence, and t beyond its end."""
     places = torch.arange(total, device=frames.device)[:, None]
     return torch.where(places < frames[None], frames[None] - 1 - places, places)

@@ -192,7 +192,7 @@ class Contexts:
 
     def follow_all(self, states: Places, places: Places) -> Places:
         """`follow` for arrays [n]."""
-        found = self._next[states, places]
+        found = self._next[states, places].astype(np.int64)
         for i in np.flatnonzero(found < 0).tolist():
             found[i] = self.follow(int(states[i]), int(places[i]))
         return found

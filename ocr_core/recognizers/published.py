@@ -75,7 +75,9 @@ class PublishedRecognizer(CrnnRecognizer):
         )
 
     def _take(self, network: Any) -> None:
-        reader = PublishedReader(network).to(device=self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        reader = PublishedReader(network, int8=self._int8).to(
+            device=self._device, memory_format=torch.channels_last
+        )  # type: ignore[call-overload]
         self._reader = reader.bfloat16() if self._bf16 else reader.float()
 
     @classmethod

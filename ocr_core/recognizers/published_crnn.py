@@ -10,6 +10,7 @@ line's own last frame.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import cast
 
@@ -18,13 +19,16 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from ocr_core.recognizers.crnn_network import BiLstm, _mirror
+from ocr_core.recognizers.crnn_network import BiLstm, held, mirror_of
+from ocr_core.recognizers.int8 import Int8Conv
 
 HEIGHT = 128
 CLASSES = 75
 """74 characters and the blank."""
 NARROWEST = 8
 """Columns of the narrowest picture that gives a frame."""
+_NOUGHT = 128
+"""What stands for 0 in a picture of 8 bits."""
 
 
 def published_frames(widths: Tensor) -> Tensor:
@@ -58,13 +62,13 @@ class PublishedCrnn(nn.Module):
         """[B, 1, 128, W] → [B, 512, 7, W / 4 - 1]; `widths` int [B] are the columns of each line, None for all."""
         if widths is not None:
             widths = widths.to(x.device)
-            x = x * _held(widths, x)
+            x = x * held(widths, x)
         for module in self.cnn:
             x = module(x)
             if isinstance(module, nn.MaxPool2d) and module.stride == 2 and widths is not None:
                 widths = widths // 2
             if isinstance(module, nn.ReLU | nn.MaxPool2d) and widths is not None:
-                x = x * _held(widths, x)
+                x = x * held(widths, x)
         return x
 
     def forward(self, x: Tensor, widths: Tensor | None = None) -> Tensor:
@@ -87,19 +91,27 @@ class PublishedReader(nn.Module):
     [B, 1, 128, W] in [-1, 1] and widths int [B] → logits [W / 4 - 1, B, classes], W a multiple of 4.
     """
 
-    def __init__(self, network: PublishedCrnn) -> None:
+    def __init__(self, network: PublishedCrnn, *, int8: bool = False) -> None:
+        """Take a trained network.
+
+        Args:
+            int8: its convolutions in 8 bits (see `int8`).
+        """
         super().__init__()
         network = network.eval()
-        self.convolutions = nn.ModuleList(_folded(network.cnn))
+        self.layers = nn.ModuleList((_rounded if int8 else _folded)(network.cnn))
         self.map_to_seq = network.map_to_seq
         self.rnn = nn.ModuleList(_layers(network.rnn))
         self.fc = network.fc
 
     def forward(self, x: Tensor, widths: Tensor) -> Tensor:
         columns = widths.tolist()
+        last = self.layers[-1]
+        if isinstance(last, Int8Conv):
+            x = (x * 127.5 + _NOUGHT).round_().clamp_(0, 255).to(torch.uint8)
         x = x.contiguous(memory_format=torch.channels_last)
-        for number, convolution in enumerate(self.convolutions):
-            x = torch.relu_(convolution(x))
+        for number, layer in enumerate(self.layers):
+            x = layer(x)
             if number < 2:
                 x = torch.maximum(x[:, :, ::2], x[:, :, 1::2])  # like MaxPool2d, in half the time
                 x = torch.maximum(x[..., ::2], x[..., 1::2])
@@ -109,8 +121,11 @@ class PublishedReader(nn.Module):
             if number < 6:
                 for row, end in enumerate(columns):
                     x[row, :, :, end:] = 0
-        y = self.map_to_seq(x.permute(3, 0, 1, 2).flatten(2))
-        mirror = _mirror(published_frames(widths), len(y))
+        x = x.permute(3, 0, 1, 2).flatten(2)
+        if isinstance(last, Int8Conv):
+            x = x.to(self.fc.weight.dtype) * last.step
+        y = self.map_to_seq(x)
+        mirror = mirror_of(published_frames(widths), len(y))
         for layer in self.rnn:
             y = layer(y, mirror)
         logits: Tensor = self.fc(y)
@@ -121,17 +136,24 @@ def _layer(inputs: int, outputs: int, kernel: int = 3, padding: int = 1) -> tupl
     return nn.Conv2d(inputs, outputs, kernel, 1, padding), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
 
 
-def _held(columns: Tensor, x: Tensor) -> Tensor:
-    """[B, 1, 1, W] of the type of x, 1 in the first `columns` columns of each picture."""
-    places = torch.arange(x.shape[3], device=x.device)
-    return (places[None] < columns[:, None])[:, None, None].to(x.dtype)
-
-
 def _folded(cnn: nn.Sequential) -> Iterator[nn.Module]:
-    modules = list(cnn)
-    for place, module in enumerate(modules):
+    for conv, norm in _normed(cnn):
+        yield nn.Sequential(fuse_conv_bn_eval(conv, norm), nn.ReLU(inplace=True))
+
+
+def _rounded(cnn: nn.Sequential) -> Iterator[nn.Module]:
+    step, zero = 1 / 127.5, _NOUGHT
+    for conv, norm in _normed(cnn):
+        layer = Int8Conv(conv, norm, step, zero=zero)
+        yield layer
+        step, zero = layer.step, 0
+
+
+def _normed(cnn: nn.Sequential) -> Iterator[tuple[nn.Conv2d, nn.BatchNorm2d]]:
+    """The convolutions, each with the norm after it."""
+    for module, following in itertools.pairwise(cnn):
         if isinstance(module, nn.Conv2d):
-            yield fuse_conv_bn_eval(module, cast("nn.BatchNorm2d", modules[place + 1]))
+            yield module, cast("nn.BatchNorm2d", following)
 
 
 def _layers(rnn: nn.LSTM) -> Iterator[BiLstm]:

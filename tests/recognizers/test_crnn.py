@@ -165,9 +165,8 @@ def test_beam_search_is_stamped_and_reads_as_the_search_does(folder: Path, tmp_p
     assert engine.stamp == crnn_stamp("tiny", language_model="words", folder=tmp_path)
     images = _lines(6)
     model = CharacterModel(NgramModel.load("words", folder=tmp_path), CHARSET, 0.8, 0.5)
-    texts = []
-    for reading in beam_search(engine.log_probs([i.pixels for i in images]), BeamSettings(width=6), model):
-        texts.append(" ".join(CHARSET.decode(reading.decoded.classes).split()))
+    found = beam_search(engine.log_probs([i.pixels for i in images]), BeamSettings(width=6), model)
+    texts = [" ".join(CHARSET.decode(reading.decoded.classes).split()) for reading in found]
     answers = engine.recognize(images)
     assert [a.text for a in answers if isinstance(a, Transcript)] == texts
     assert texts != [a.text for a in greedily.recognize(images) if isinstance(a, Transcript)]
