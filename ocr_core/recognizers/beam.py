@@ -168,7 +168,7 @@ def align(lines: Sequence[Frames], texts: Sequence[tuple[int, ...]]) -> list[Dec
     last, before = here[rows, states - 1], here[rows, np.maximum(states - 2, 0)]
     state = np.where(last >= before, states - 1, states - 2)
     end = np.maximum(last, before)
-    for lacking in np.flatnonzero((end == -np.inf) | ((frames == 0) & (states > 1))):
+    for lacking in np.flatnonzero((end == -np.inf) | ((frames == 0) & (states > 1))).tolist():
         raise ValueError(f"{frames[lacking]} frames cannot hold {len(texts[lacking])} characters")
     path = np.zeros((len(lines), total), np.int64)
     for t in range(total - 1, -1, -1):
