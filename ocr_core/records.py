@@ -149,7 +149,7 @@ class PageImage:
     """A decoded page, upright as its file says.
 
     Attributes:
-        pixels: uint8, [height, width] grey or [height, width, 3] RGB.
+        pixels: uint8, [height, width] grey, or [height, width, 3] RGB where colour was asked for.
         dpi: resolution the file states or the page was rendered at; None when unknown.
         origin: `image` (an image file), `native` (the image inside a scanned PDF page), `rendered` (drawn from a PDF).
         text_layer: the PDF's own lines of text in reading order; empty when there is none.
@@ -170,7 +170,7 @@ class CleanPage:
     """A page ready for layout: grey, upright, straight, evenly lit, dark ink on light ground.
 
     Attributes:
-        grey: [height, width] uint8.
+        grey: [height, width] uint8; large pages are reduced.
         to_original: [2, 3] affine that maps (x, y) of `grey` to pixels of the original page image.
         rotation: quarter turns found beyond what the file said, clockwise degrees: 0, 90, 180, 270.
         skew_deg: angle of the text lines found on the upright page, degrees clockwise positive; what was

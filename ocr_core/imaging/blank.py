@@ -10,15 +10,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr_core.imaging.geometry import reduced
 from ocr_core.imaging.masks import components, median, pixels_of, without_solids
 from ocr_core.records import GreyImage
 
-_LONGEST = 1200
 _INK = 55
 """Grey levels below the paper at the darkest of a stroke; show-through and pencil dust stay above."""
 _EDGE = 26
-"""Grey levels by which the edge of a stroke changes within two pixels of the reduced copy."""
+"""Grey levels by which the edge of a stroke changes within two pixels."""
 _SOLID = 15.0
 """Pixels: no stroke of writing is thicker than twice this."""
 _MIN_STROKE_ROWS = 26
@@ -27,15 +25,14 @@ _MIN_STROKE_ROWS = 26
 
 def is_blank(evened: GreyImage) -> bool:
     """Whether a page without writing is before us: `evened` is its evened grey picture, surround whitened."""
-    small, _ = reduced(evened, _LONGEST)
-    if min(small.shape) < 8:
+    if min(evened.shape) < 8:
         return True
-    paper = median(small)
-    noise = median(np.asarray(cv2.absdiff(small, np.full_like(small, paper)), np.uint8))
+    paper = median(evened)
+    noise = median(np.asarray(cv2.absdiff(evened, np.full_like(evened, paper)), np.uint8))
     threshold = paper - max(0.55 * _INK, 5 * noise)
     if threshold <= 8:
         return True
-    soft = np.asarray(cv2.blur(small, (3, 3)), np.uint8) if noise > 3 else small
+    soft = np.asarray(cv2.blur(evened, (3, 3)), np.uint8) if noise > 3 else evened
     ink = without_solids((soft < threshold).astype(np.uint8), _SOLID)
     labels, stats = components(ink)
     count = len(stats)
@@ -43,7 +40,7 @@ def is_blank(evened: GreyImage) -> bool:
         return True
     peak = _least(soft, labels, count)
     edges = _edge_strength(soft, ink, labels, count)
-    height, width = small.shape
+    height, width = evened.shape
     box_w, box_h, area = (stats[:, i] for i in (cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT, cv2.CC_STAT_AREA))
     thin = np.minimum(box_w, box_h)
     rule = (

@@ -9,13 +9,16 @@ import numpy as np
 
 from ocr_core.imaging.background import dark_border, even
 from ocr_core.imaging.blank import is_blank
-from ocr_core.imaging.geometry import identity, rotate
+from ocr_core.imaging.geometry import compose, reduced, rotate
 from ocr_core.imaging.settings import ImagingSettings
 from ocr_core.imaging.skew import SkewEstimate, estimate_skew
 from ocr_core.records import CleanPage, GreyImage, PageArray
 
 log = logging.getLogger(__name__)
 
+LONGEST = 1200
+"""Longer side, in pixels, of the copy that is cleaned: it bounds time and memory whatever the size of the scan, and
+lines of writing are found on it as well as on more."""
 _TINY = 48
 """A page whose shorter side has fewer pixels holds no more than a line: its angle cannot be trusted."""
 
@@ -23,7 +26,7 @@ _TINY = 48
 def clean_page(pixels: PageArray, *, settings: ImagingSettings | None = None) -> CleanPage:
     """Prepare a page.
 
-    Nothing is enlarged or reduced: `grey` has the resolution of `pixels`, and a rotated page grows by its corners.
+    `grey` is a reduced copy where `pixels` has a side of more than `LONGEST`; a rotated page grows by its corners.
 
     Args:
         pixels: uint8, [height, width] grey or [height, width, 3] RGB, upright as the file says; at least one pixel.
@@ -33,20 +36,20 @@ def clean_page(pixels: PageArray, *, settings: ImagingSettings | None = None) ->
         ValueError: not an image of one of these shapes.
     """
     settings = settings or ImagingSettings()
-    grey = to_grey(pixels)
+    grey, to_original = reduced(to_grey(pixels), LONGEST)
     if min(grey.shape) < _TINY:
         evened = even(grey) if settings.even_background and min(grey.shape) >= 8 else grey
-        return CleanPage(evened, identity(), blank=settings.find_blank and is_blank(evened))
+        return CleanPage(evened, to_original, blank=settings.find_blank and is_blank(evened))
     border = dark_border(grey) if settings.remove_borders else None
     evened = even(grey, border) if settings.even_background else _whitened(grey, border)
     if settings.find_blank and is_blank(evened):
-        return CleanPage(evened, identity(), blank=True)
+        return CleanPage(evened, to_original, blank=True)
     skew = estimate_skew(evened, max_deg=settings.max_skew_deg)
     if not _applies(skew, settings):
         log.debug("skew %.2f° stored only, confidence %.2f", skew.angle_deg, skew.confidence)
-        return CleanPage(evened, identity(), skew_deg=skew.angle_deg)
-    straight, to_original = rotate(evened, skew.angle_deg)
-    return CleanPage(straight, to_original, skew_deg=skew.angle_deg)
+        return CleanPage(evened, to_original, skew_deg=skew.angle_deg)
+    straight, to_evened = rotate(evened, skew.angle_deg)
+    return CleanPage(straight, compose(to_original, to_evened), skew_deg=skew.angle_deg)
 
 
 def to_grey(pixels: PageArray) -> GreyImage:

@@ -6,7 +6,7 @@ import logging
 
 import numpy as np
 
-from ocr_core.imaging.geometry import Affine, apply
+from ocr_core.imaging.geometry import apply
 from ocr_core.layout.assign import assign_ink
 from ocr_core.layout.ink import Ink, evenly_set, find_ink, sizes
 from ocr_core.layout.order import reading_order
@@ -24,7 +24,7 @@ class ClassicalSegmenter:
     """Finds lines by their strokes; knows no script, needs no model. Pages should be straight to a few degrees."""
 
     name = "classical"
-    version = "1"
+    version = "2"
 
     def segment(self, page: CleanPage, page_id: str) -> Layout:
         if page.blank:
@@ -39,10 +39,9 @@ class ClassicalSegmenter:
         cores = np.array([[b[0, 0], b[:, 1].min() - 1, b[-1, 0], b[:, 1].max()] for _, b in found]).reshape(
             -1, 4
         )
-        back = _to_original(page, ink.scale)
         lines = []
         for order, index in enumerate(reading_order(cores)):
-            polygon, baseline = (as_points(apply(back, points)) for points in found[index])
+            polygon, baseline = (as_points(apply(page.to_original, points)) for points in found[index])
             lines.append(Line(line_id(page_id, order), order, polygon, baseline))
         return Layout(page_id, tuple(lines))
 
@@ -71,11 +70,3 @@ def _all_ridges(ink: Ink) -> list[Ridge]:
         more, _ = find_ridges(size.strokes, ink.mask, size.pitch, across=size.across, floor=0.5 * usual)
         ridges = with_stacked(ridges, [r for r in more if evenly_set(ink, size.letter, r.x0, r.ys)])
     return ridges
-
-
-def _to_original(page: CleanPage, scale: float) -> Affine:
-    """Working pixels → original pixels. Working pixels are averages: their centres lie half a pixel further in."""
-    affine = page.to_original.copy()
-    affine[:, :2] /= scale
-    affine[:, 2] += page.to_original[:, :2] @ np.full(2, 0.5 / scale - 0.5)
-    return affine

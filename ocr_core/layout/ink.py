@@ -1,7 +1,4 @@
-"""The ink of a page at working resolution, its strokes, and the distance between its lines.
-
-Working resolution bounds time and memory whatever the size of the scan: the longer side has at most `LONGEST` pixels.
-"""
+"""The ink of a page, its strokes, and the distance between its lines."""
 
 from __future__ import annotations
 
@@ -14,7 +11,6 @@ from numpy.typing import NDArray
 from ocr_core.imaging.masks import components, median, pixels_of, without_solids
 from ocr_core.records import GreyImage
 
-LONGEST = 1200
 _WINDOW = 61
 """Pixels: ink is what is darker than the mean of a window of this size …"""
 _CONTRAST = 25
@@ -40,10 +36,9 @@ _MIN_PITCH, _MAX_PITCH = 9, 240
 
 @dataclass(frozen=True, slots=True)
 class Ink:
-    """A page's ink at working resolution.
+    """A page's ink.
 
     Attributes:
-        scale: working pixels a pixel of the cleaned page, 0..1.
         mask: uint8 [h, w], 1 on ink.
         strokes: float32 [h, w], how much the ink changes from column to column: high in the zone of small letters,
             low in ascenders and descenders, none along rules and underlines.
@@ -51,7 +46,6 @@ class Ink:
         letter: height in pixels above and below which half of the ink belongs to lower and higher components.
     """
 
-    scale: float
     mask: NDArray[np.uint8]
     strokes: NDArray[np.float32]
     labels: NDArray[np.int32]
@@ -61,16 +55,11 @@ class Ink:
 
 def find_ink(grey: GreyImage) -> Ink | None:
     """The ink of an evened page (dark on light); None where there is none."""
-    scale = min(1.0, LONGEST / max(grey.shape))
-    small = grey
-    if scale < 1.0:  # in one step: halved first, as `reduced` does, pages came out worse
-        size = (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale)))
-        small = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
-    if min(small.shape) < 5:
+    if min(grey.shape) < 5:
         return None
-    mean = cv2.blur(small, (_WINDOW, _WINDOW), borderType=cv2.BORDER_REPLICATE)
-    depth = np.asarray(cv2.subtract(mean, small), np.uint8)
-    noise = median(np.asarray(cv2.absdiff(small, mean), np.uint8))
+    mean = cv2.blur(grey, (_WINDOW, _WINDOW), borderType=cv2.BORDER_REPLICATE)
+    depth = np.asarray(cv2.subtract(mean, grey), np.uint8)
+    noise = median(np.asarray(cv2.absdiff(grey, mean), np.uint8))
     threshold = max(_CONTRAST, 5.0 * noise)
     mask = without_solids((depth > threshold).astype(np.uint8), _SOLID)
     labels, stats = components(mask)
@@ -83,7 +72,7 @@ def find_ink(grey: GreyImage) -> Ink | None:
     full = np.clip((np.arange(256, dtype=np.float32) - threshold + 10) / _FULL, 0, 1)
     dark = cv2.LUT(depth * mask, full)
     strokes = np.abs(cv2.Sobel(dark, cv2.CV_32F, 1, 0, ksize=1))
-    return Ink(scale, mask, strokes, labels, stats, letter)
+    return Ink(mask, strokes, labels, stats, letter)
 
 
 def _letter_height(stats: NDArray[np.int32]) -> float:

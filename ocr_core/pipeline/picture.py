@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,9 @@ def read_again(page: Mapping[str, Any]) -> PageArray:
     document = identify(SourceFile(path, Path(page["root"]), page["source_path"]))
     if isinstance(document, Failure) or document.doc_id != page["doc_id"]:
         raise LibraryError(f"{path} has changed since it was read.", remedy="Run it again: warraq run.")
-    # Drawn at the resolution of the run, so that the coordinates of its lines fit.
-    settings = ReadSettings(dpi=round(page["dpi"])) if page["origin"] == "rendered" else ReadSettings()
+    settings = ReadSettings(colour=True)
+    if page["origin"] == "rendered":  # at the resolution of the run, so that the coordinates of its lines fit
+        settings = replace(settings, dpi=round(page["dpi"]))
     image = next(iter(read_pages([document.page(page["page_number"])], settings=settings)))
     if isinstance(image, Failure):
         raise PageError(image.kind, f"{path}: {image.message}", remedy=image.remedy)

@@ -109,11 +109,18 @@ def size(path: Path, media_type: str) -> tuple[int, int]:
 
 
 def decode(
-    source: Path | bytes, media_type: str, *, frame: int = 0, max_pixels: int, orient: bool = True
+    source: Path | bytes,
+    media_type: str,
+    *,
+    frame: int = 0,
+    max_pixels: int,
+    orient: bool = True,
+    colour: bool = True,
 ) -> Raster:
     """One frame as grey or RGB pixels, composited on white.
 
     Args:
+        colour: keep it where there is any; else the pixels are luminance.
         orient: apply the EXIF orientation (a PDF's JPEG may carry one that PDF viewers ignore).
     Raises:
         PageError: `truncated`, `too-large` or `damaged`. MemoryError passes through.
@@ -130,8 +137,14 @@ def decode(
                         image.seek(frame)
                     check_size(*image.size, max_pixels)
                     dpi = _resolution(image)
+                    if not colour:
+                        image.draft(
+                            "L", None
+                        )  # a JPEG holds luminance by itself, and gives it sooner than colour
                     image.load()
                 pixels = to_grey_or_rgb(image)
+                if not colour and pixels.ndim == 3:
+                    pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
                 turn = _orientation(image) if orient else 1
             except (PageError, MemoryError):
                 raise
@@ -254,7 +267,7 @@ def _orientation(image: Image.Image) -> int:
 # -- does the file reach its end? Decoders fill what is missing with grey and say nothing --------------------
 
 
-_JPEG_MARKER = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")  # not stuffed, not a restart
+_JPEG_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # not stuffed, no fill byte, not a restart
 _JPEG_ALONE = frozenset([0x01, *range(0xD0, 0xD9)])  # markers without a length
 
 

@@ -200,7 +200,9 @@ def _extract(ref: PageRef, scan: PdfImage, settings: ReadSettings) -> PageArray 
             if media_type is None:
                 continue
             if images.size(file, media_type) == (scan.width, scan.height):
-                return images.decode(file, media_type, max_pixels=settings.max_pixels, orient=False).pixels
+                return images.decode(
+                    file, media_type, max_pixels=settings.max_pixels, orient=False, colour=settings.colour
+                ).pixels
     return None
 
 
@@ -303,6 +305,7 @@ def _render(ref: PageRef, dpi: int, settings: ReadSettings) -> PageArray:
         drawn = pdf2image.convert_from_path(
             str(ref.source.path.absolute()), dpi=dpi, first_page=ref.number, last_page=ref.number,
             use_cropbox=True, strict=strict, timeout=max(1, math.ceil(settings.timeout)),
+            grayscale=not settings.colour,
         )  # fmt: skip
         return [images.to_grey_or_rgb(image) for image in drawn]
 

@@ -42,7 +42,11 @@ def _read_images(pages: Sequence[PageRef], settings: ReadSettings) -> Iterator[P
                 raise PageError("no-pages", f"The file has no page {page.number} any more.",
                                 remedy="It has changed since it was counted: run again.")  # fmt: skip
             raster = images.decode(
-                path, media_type, frame=frames[page.number - 1], max_pixels=settings.max_pixels
+                path,
+                media_type,
+                frame=frames[page.number - 1],
+                max_pixels=settings.max_pixels,
+                colour=settings.colour,
             )
             yield PageImage(page, raster.pixels, raster.dpi, "image")
         except PageError as error:

@@ -28,12 +28,14 @@ class ReadSettings:
         dpi: at which PDF pages without a scan are drawn.
         max_pixels: of one page image; checked before decoding.
         existing_text: as an `ExistingText` or its word.
+        colour: keep the colour of pages, which reading them does not need; else they are grey.
         timeout: seconds for one call of poppler.
     """
 
     dpi: int = 300
     max_pixels: int = 100_000_000
     existing_text: ExistingText = ExistingText.SKIP
+    colour: bool = False
     timeout: float = 120.0
 
     __pydantic_config__ = ConfigDict(extra="forbid")

@@ -32,9 +32,20 @@ def test_a_map_and_its_inverse_make_the_identity() -> None:
 
 def test_reducing_keeps_small_pages_as_they_are() -> None:
     page = paper(100, 80)
-    assert reduced(page, 200)[0] is page
-    small, scale = reduced(page, 50)
-    assert small.shape == (50, 40) and scale == 0.5
+    small, to_page = reduced(page, 200)
+    assert small is page and np.array_equal(to_page, identity())
+
+
+@pytest.mark.parametrize("longest", [300, 170, 50])
+def test_a_mark_on_a_reduced_page_maps_back_to_where_it_was(longest: int) -> None:
+    page = np.full((600, 401), 255, np.uint8)
+    page[96:108, 290:302] = 0
+    small, to_page = reduced(page, longest)
+    assert max(small.shape) == longest
+    ys, xs = np.nonzero(small < 255)
+    weights = 255.0 - small[ys, xs]
+    middle = np.average(np.stack([xs, ys], axis=1), axis=0, weights=weights)
+    assert apply(to_page, middle)[0] == pytest.approx([295.5, 101.5], abs=90 / longest)
 
 
 def test_solids_go_and_strokes_stay() -> None:

@@ -39,7 +39,7 @@ def scan(mode: str = "L", size: tuple[int, int] = A_SCAN) -> Image.Image:
 
 def pages_of(document: Document, **settings: Any) -> list[PageImage | Failure]:
     refs = [document.page(number) for number in range(1, document.pages + 1)]
-    return list(read_pages(refs, settings=ReadSettings(**settings)))
+    return list(read_pages(refs, settings=ReadSettings(**{"colour": True, **settings})))
 
 
 def only(document: Document, **settings: Any) -> PageImage:

@@ -32,6 +32,15 @@ def photo(width: int = 64, height: int = 48, mode: str = "RGB") -> Image.Image:
     return Image.fromarray(noise).convert(mode)
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_without_colour_a_page_is_its_luminance(kind: str) -> None:
+    data, media = encoded(photo(), kind), f"image/{kind.lower()}"
+    colour = decode(data, media, max_pixels=BIG).pixels
+    grey = decode(data, media, max_pixels=BIG, colour=False).pixels
+    assert grey.shape == colour.shape[:2]
+    assert np.abs(grey - colour @ [0.299, 0.587, 0.114]).mean() < 3  # colours beyond the gamut are clipped
+
+
 def tiff_of(
     samples: np.ndarray,
     *,
