@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 
 from ocr_core.ground import even_out, local_ground, normalise_height
-from ocr_core.layout.crops import Extents, crop_lines, fit_extents, line_extents, page_extents, rectify_line
+from ocr_core.layout.crops import (
+    Extents,
+    crop_lines,
+    fit_extents,
+    guessed_baseline,
+    line_extents,
+    page_extents,
+    rectify_line,
+)
 from ocr_core.records import Line
 
 
@@ -142,6 +150,23 @@ def test_a_page_on_its_side_has_the_same_usual_extents() -> None:
         )
     side = [(np.column_stack([-b[:, 1], b[:, 0]]), np.column_stack([-p[:, 1], p[:, 0]])) for b, p in lines]
     assert page_extents(side).ascent == pytest.approx(page_extents(lines).ascent)
+
+
+@pytest.mark.parametrize("kind", ["level", "slope"])
+def test_a_line_with_an_outline_only_gets_a_baseline_along_it(kind: str) -> None:
+    curve = _curve(kind)
+    left, right = guessed_baseline(_outline(curve, ascent=42, descent=18))  # 0.7 and 0.3 of its height
+    assert left == pytest.approx(curve[0], abs=3)
+    assert right == pytest.approx(curve[-1], abs=3)
+    assert left[1] - right[1] == pytest.approx(curve[0, 1] - curve[-1, 1], abs=3)
+
+
+@pytest.mark.parametrize("outline", [[(5, 5)], [(5, 5), (5, 5), (5, 5)], [(5, 5), (5, 95), (5, 50)]])
+def test_a_guessed_baseline_has_a_length(outline: list[tuple[int, int]]) -> None:
+    (x0, y0), (x1, y1) = guessed_baseline(np.array(outline, dtype=np.float64))
+    assert x1 - x0 >= 2
+    assert y0 == pytest.approx(y1)
+    assert min(y for _, y in outline) <= y0 <= max(y for _, y in outline)
 
 
 def test_crops_of_a_page_keep_count_order_and_ids() -> None:
