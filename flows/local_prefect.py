@@ -11,8 +11,10 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from http.client import HTTPConnection, HTTPException
 
 from ocr_core.errors import LibraryError
 
@@ -42,14 +44,22 @@ def local_run() -> Iterator[None]:
     """
     configure()
     with ExitStack() as stack:
-        with importing():
+        named = os.environ.get("PREFECT_API_URL")
+        # On suspicion: only Prefect knows whether a profile names a server, and importing it takes as long as starting one.
+        own_address = None if named else stack.enter_context(_own_server())
+        # Prefect's own warning, of a folder it cannot make, has no remedy; our error has.
+        with importing(), warnings.catch_warnings(action="ignore"):
             from prefect.settings import (
                 PREFECT_API_URL,
                 PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
                 temporary_settings,
             )
 
-            address = PREFECT_API_URL.value() or stack.enter_context(_own_server())
+            address = PREFECT_API_URL.value()
+            if own_address and address:
+                stack.close()
+            elif own_address:
+                address = own_address()
         # Nobody watches our heartbeat, and joining its thread would cost each flow a second.
         settings = {PREFECT_API_URL: address, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
         stack.enter_context(temporary_settings(settings))
@@ -63,16 +73,12 @@ def importing() -> Iterator[None]:
     try:
         yield
     finally:
-        gc.freeze()
         gc.enable()
 
 
 @contextmanager
-def _own_server() -> Iterator[str]:
-    """Start a server that ends with this process, whatever ends it; the address of its API."""
-    import httpx
-    from prefect.settings import PREFECT_HOME
-
+def _own_server() -> Iterator[Callable[[], str]]:
+    """Start a server that ends with this process, whatever ends it; what waits for it and tells the address of its API."""
     with tempfile.TemporaryFile("w+", errors="replace") as complaints:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             server = subprocess.Popen(
@@ -83,16 +89,24 @@ def _own_server() -> Iterator[str]:
                 stderr=complaints,
                 process_group=0,  # Ctrl-C is for us, who have something to tell it yet
             )
-            address = f"http://127.0.0.1:{listener.getsockname()[1]}/api"
-        with server:  # closes its standard input at the end, which ends it
+            host, port = listener.getsockname()
+
+        def address() -> str:
             try:
                 # The socket holds the call until the server answers, and drops it if the server gives up.
-                httpx.get(f"{address}/health", timeout=SECONDS_TO_START, trust_env=False)
-            except httpx.TransportError as error:
+                with closing(HTTPConnection(host, port, timeout=SECONDS_TO_START)) as call:
+                    call.request("GET", "/api/health")
+                    call.getresponse()
+            except (OSError, HTTPException) as error:
+                from prefect.settings import PREFECT_HOME
+
                 complaints.seek(0)
                 reasons = [line.strip() for line in complaints if "Error" in line] or [str(error)]
                 raise LibraryError(
                     f"Prefect cannot keep its records in {PREFECT_HOME.value()}: {reasons[-1]}",
                     remedy="Let this user write there, or name another folder: PREFECT_HOME=FOLDER warraq …",
                 ) from error
+            return f"http://{host}:{port}/api"
+
+        with server:  # closes its standard input at the end, which ends it
             yield address

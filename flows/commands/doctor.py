@@ -74,7 +74,7 @@ def _packages() -> Iterator[Finding]:
 def _processor() -> Iterator[Finding]:
     import torch
 
-    from tasks.pool import cores, default_workers, default_readers
+    from tasks.pool import cores, default_readers, default_workers
 
     share = f"{default_workers()} to prepare pages, {default_readers()} to read them"
     yield Finding("processor", "ok", f"{cores()} cores: {share}")

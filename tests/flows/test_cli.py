@@ -12,7 +12,7 @@ from typing import Any
 import click
 import pytest
 
-from flows.cli import cli
+from flows.cli import _run_command, cli
 from ocr_core.library import Library
 from ocr_core.records import (
     Document,
@@ -168,3 +168,16 @@ def test_output_into_a_closed_pipe_is_no_error(library: Path) -> None:
     )
     assert answer.stdout == "range\r\n" or answer.stdout == "range\n"
     assert answer.stderr == ""
+
+
+def test_an_error_that_an_interrupt_caused_is_an_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
+    def struck(**_: object) -> int:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise ValueError("Task run is not set")
+
+    monkeypatch.setattr("flows.cli.cli", struck)
+    assert _run_command() == 130
+    monkeypatch.setattr("flows.cli.cli", lambda **_: int("no number"))
+    assert _run_command() == 15
