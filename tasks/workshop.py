@@ -24,6 +24,9 @@ PAGES_PER_UNIT = 2
 # Pages that may wait prepared for their reader: enough to bridge its start, few enough (some 3 MB each) for memory.
 PAGES_AHEAD = 24
 
+# Lines read together are of like width, and few lines are not: the smallest batch that is still read well.
+LEAST_PAGES = 4
+
 
 @dataclass
 class Batch:
@@ -57,8 +60,9 @@ class Workshop:
         self._pool = self._stack.enter_context(pool)
         # One thread a batch instead of all threads on each: nobody waits for the slowest part of every layer.
         self._reader = self._readers.submit(load_reader, settings, threads=1)
-        self._coming = _in_batches(units(plan.pages(), PAGES_PER_UNIT), settings.batch_pages)
-        self._window = -(-max(PAGES_AHEAD, 3 * self._pool.workers) // settings.batch_pages)
+        coming = units(plan.pages(), PAGES_PER_UNIT)
+        self._coming = in_batches(coming, plan.pages_to_do, settings.batch_pages, readers)
+        self._most_ahead = max(PAGES_AHEAD, 3 * self._pool.workers)
         self._ahead: deque[Batch] = deque()
         self._fill()
 
@@ -85,10 +89,13 @@ class Workshop:
             self._fill()
 
     def _fill(self) -> None:
-        while len(self._ahead) < self._window and (next_units := next(self._coming, None)):
+        while self._pages_ahead() < self._most_ahead and (next_units := next(self._coming, None)):
             batch = Batch(next_units, [self._pool.submit(unit) for unit in next_units])
             batch.results = self._readers.submit(self._read, batch)
             self._ahead.append(batch)
+
+    def _pages_ahead(self) -> int:
+        return sum(len(unit) for batch in self._ahead for unit in batch.units)
 
     def _read(self, batch: Batch) -> list[PageResult | Failure]:
         prepared: Prepared = []
@@ -103,13 +110,22 @@ class Workshop:
         return self._reader.result().read(prepared)
 
 
-def _in_batches(source: Iterator[tuple[PageRef, ...]], pages: int) -> Iterator[list[tuple[PageRef, ...]]]:
-    """Units in lists of about `pages` pages."""
+def in_batches(
+    source: Iterator[tuple[PageRef, ...]], total: int, most: int, readers: int
+) -> Iterator[list[tuple[PageRef, ...]]]:
+    """Units in lists of about `most` pages, smaller ones towards the end, so that all readers end together.
+
+    A batch is at most half of each reader's share of what is left of the `total` pages: guided self-scheduling
+    (Polychronopoulos and Kuck, IEEE Transactions on Computers C-36, 1987).
+    """
     batch: list[tuple[PageRef, ...]] = []
+    pages = 0
     for unit in source:
         batch.append(unit)
-        if sum(map(len, batch)) >= pages:
+        pages += len(unit)
+        if pages >= min(most, max(LEAST_PAGES, total // (2 * readers))):
             yield batch
-            batch = []
+            total -= pages
+            batch, pages = [], 0
     if batch:
         yield batch
