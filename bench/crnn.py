@@ -60,7 +60,7 @@ def cut(folders: list[Path], count: int) -> list:
     """`count` lines from all pages of the folders, as `LineImage`."""
     from ocr_core.layout.crops import page_extents, rectify_line
     from ocr_core.records import LineImage
-    from ocr_core.training.ground_truth import read_pages
+    from ocr_core.training.ground_truth import read_pages, shape_of
 
     found = [(page, line) for folder in folders for page in read_pages(folder) for line in page.lines]
     chosen = found[:: max(1, len(found) // count)][:count]
@@ -68,8 +68,8 @@ def cut(folders: list[Path], count: int) -> list:
     for number, (page, line) in enumerate(chosen):
         if last[0] != page.image:
             last = (page.image, cv2.imread(str(page.image), cv2.IMREAD_GRAYSCALE))
-        usual = page_extents([(one.baseline, one.polygon) for one in page.lines])
-        strip = rectify_line(last[1], line.baseline, line.polygon, usual=usual)
+        usual = page_extents([shape_of(one) for one in page.lines])
+        strip = rectify_line(last[1], *shape_of(line), usual=usual)
         images.append(LineImage(f"bench-00001-{number:04d}", strip.image, 0.0, np.eye(2, 3)))
     return images
 

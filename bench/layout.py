@@ -22,10 +22,11 @@ from scipy.optimize import linear_sum_assignment
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from ocr_core.ground_truth import TruthLine, TruthPage
 from ocr_core.imaging.clean import clean_page
 from ocr_core.layout.classical import ClassicalSegmenter
 from ocr_core.records import Line
-from ocr_core.training.ground_truth import TrueLine, TruePage, read_pages
+from ocr_core.training.ground_truth import read_pages, shape_of
 
 Boxes = NDArray[np.float64]
 SIDES = ("left", "top", "right", "bottom", "baseline")
@@ -52,7 +53,7 @@ def main() -> None:
 
 
 def measure(
-    name: str, pages: list[TruePage], *, per_page: bool = False, overlays: Path | None = None
+    name: str, pages: list[TruthPage], *, per_page: bool = False, overlays: Path | None = None
 ) -> None:
     segmenter = ClassicalSegmenter()
     true = found = matched = hits = 0
@@ -97,7 +98,7 @@ def measure(
 
 
 def match(
-    true: tuple[TrueLine, ...], found: tuple[Line, ...]
+    true: tuple[TruthLine, ...], found: tuple[Line, ...]
 ) -> tuple[list[tuple[int, int]], NDArray[np.float64]]:
     """Pairs of indices matched one to one at IoU ≥ 0.15 of boxes, and the IoU of all [true, found]."""
     a = np.array([true_box(line) for line in true]).reshape(-1, 4)
@@ -114,8 +115,8 @@ def match(
     return [(int(i), int(j)) for i, j in zip(rows, columns, strict=True) if overlap[i, j] >= 0.15], overlap
 
 
-def true_box(line: TrueLine) -> NDArray[np.float64]:
-    points = line.baseline if line.polygon is None else line.polygon
+def true_box(line: TruthLine) -> NDArray[np.float64]:
+    points = line.outline if len(line.outline) else line.baseline
     return np.concatenate([points.min(axis=0), points.max(axis=0)])
 
 
@@ -124,17 +125,19 @@ def area(boxes: Boxes) -> NDArray[np.float64]:
 
 
 def compare(
-    true: tuple[TrueLine, ...], found: tuple[Line, ...], pairs: list[tuple[int, int]]
+    true: tuple[TruthLine, ...], found: tuple[Line, ...], pairs: list[tuple[int, int]]
 ) -> list[NDArray[np.float64]]:
     """Found less true for each pair: the sides of the boxes and the baseline, in shares of the distance between lines."""
     if len(true) < 5:
         return []
-    pitch = max(float(np.median(np.diff(np.sort([np.median(line.baseline[:, 1]) for line in true])))), 1.0)
+    pitch = max(
+        float(np.median(np.diff(np.sort([np.median(shape_of(line)[0][:, 1]) for line in true])))), 1.0
+    )
     rows = []
     for i, j in pairs:
         box = found[j].box
         sides = np.array([box.x0, box.y0, box.x1, box.y1]) - true_box(true[i])
-        a, b = true[i].baseline, np.array(found[j].baseline, float)
+        a, b = shape_of(true[i])[0], np.array(found[j].baseline, float)
         a, b = a[np.argsort(a[:, 0])], b[np.argsort(b[:, 0])]
         x = np.linspace(max(a[0, 0], b[0, 0]), min(a[-1, 0], b[-1, 0]), 30)
         below = np.median(np.interp(x, b[:, 0], b[:, 1]) - np.interp(x, a[:, 0], a[:, 1]))
@@ -142,7 +145,7 @@ def compare(
     return rows
 
 
-def draw(pixels: NDArray[np.uint8], page: TruePage, lines: tuple[Line, ...], folder: Path) -> None:
+def draw(pixels: NDArray[np.uint8], page: TruthPage, lines: tuple[Line, ...], folder: Path) -> None:
     """The page with true boxes in green, found outlines in red, baselines in blue, and the order in numbers."""
     folder.mkdir(parents=True, exist_ok=True)
     picture = np.ascontiguousarray(pixels[:, :, ::-1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -40,7 +41,7 @@ def evaluate(
     engine: str,
     only: tuple[str, ...],
     images: tuple[Path, ...],
-    decoding: str | None,
+    decoding: Literal["greedy", "beam"] | None,
     device: str,
     html: Path | None,
     worst: int,
@@ -52,10 +53,10 @@ def evaluate(
     could not be measured; they are named.
     """
     from ocr_core.audit import report
-    from ocr_core.audit.evaluate import EngineOptions, load_engine
     from ocr_core.audit.evaluate import evaluate as measure
+    from ocr_core.recognizers.register import load_reader
 
-    reader = load_engine(engine, EngineOptions(device, decoding))  # type: ignore[arg-type]
+    reader = load_reader(engine, device=device, decoding=decoding)
     found = measure(reader, folders, only=only, images=images, worst=worst)
     if html is not None:
         html.write_text(report.as_html(found), "utf-8")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from ocr_core.audit.rates import (
     Bin,
@@ -25,11 +26,11 @@ from ocr_core.audit.rates import (
     reliability,
     score_line,
 )
-from ocr_core.audit.truth import Omission, TruthPage, comparable, find_pages
-from ocr_core.errors import NothingToDo, PageError, UsageError
+from ocr_core.audit.truth import Omission, comparable, measurable
+from ocr_core.errors import NothingToDo, PageError
+from ocr_core.ground_truth import Points, TruthLine, TruthPage, find_pages
 from ocr_core.imaging.clean import to_grey
 from ocr_core.layout.crops import crop_lines
-from ocr_core.models import card_of, cards
 from ocr_core.records import (
     EngineStamp,
     Failure,
@@ -39,26 +40,15 @@ from ocr_core.records import (
     PageImage,
     Point,
     SourceFile,
+    as_points,
     line_id,
 )
 from ocr_core.sources import identify, read_pages
 
 if TYPE_CHECKING:
-    from ocr_core.recognizers.crnn import Decoding
     from ocr_core.recognizers.protocol import Recognizer
 
-log = logging.getLogger(__name__)
-
-Loader = Callable[[str, "EngineOptions"], "Recognizer"]
 _BATCH_PAGES = 8
-
-
-@dataclass(frozen=True, slots=True)
-class EngineOptions:
-    """How to load an engine; None leaves it to the engine's card. Not every engine has every option."""
-
-    device: str = "auto"
-    decoding: Decoding | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,35 +92,6 @@ class Evaluation:
         return sum(not omission.line for omission in self.omissions)
 
 
-def _crnn(name: str, options: EngineOptions) -> Recognizer:
-    from ocr_core.recognizers.crnn import CrnnRecognizer
-
-    return CrnnRecognizer.load(name, device=options.device, decoding=options.decoding)
-
-
-LOADERS: Mapping[str, Loader] = {"crnn": _crnn}
-"""How to load the line readers of each kind of model card."""
-
-
-def engine_names() -> list[str]:
-    """The packaged models that can be measured."""
-    return [card.name for card in cards() if card.kind in LOADERS]
-
-
-def load_engine(name: str, options: EngineOptions = EngineOptions()) -> Recognizer:
-    """Load a line reader of the register by its name.
-
-    Raises:
-        UsageError: there is no line reader of this name.
-        ModelError: its weights are damaged.
-    """
-    if name not in engine_names():
-        raise UsageError(
-            f"No engine is named {name!r}.", remedy=f"Choose one of: {', '.join(engine_names())}."
-        )
-    return LOADERS[card_of(name).kind](name, options)
-
-
 def evaluate(
     engine: Recognizer,
     folders: Sequence[Path],
@@ -151,11 +112,11 @@ def evaluate(
         progress: told pages done and pages in all after each batch of pages.
 
     Raises:
-        UsageError: see `truth.find_pages`.
+        UsageError: see `ground_truth.find_pages`.
         NothingToDo: no line could be measured.
     """
     pages = find_pages(folders, only, images)
-    omissions = [omission for page in pages for omission in page.omissions]
+    omissions: list[Omission] = []
     unread: list[Omission] = []
     scores: list[LineScore] = []
     kept: list[tuple[float, int, WorstLine]] = []
@@ -203,19 +164,21 @@ def evaluate(
 
 
 def _cut(pages: Sequence[TruthPage], omissions: list[Omission]) -> Iterator[tuple[str, str, str, LineImage]]:
-    """Page, line, transcript and picture of every line; pages that cannot be cut go to `omissions`."""
+    """Page, line, transcript and picture of every line that can be measured; what cannot be goes to `omissions`."""
     for page in pages:
+        lines, without = measurable(page)
+        omissions += without
         try:
-            pictures = _pictures(page)
+            pictures = _pictures(page, lines)
         except PageError as error:
             omissions.append(Omission(page.name, "", error.message))
             continue
-        for line, picture in zip(page.lines, pictures, strict=True):
-            yield page.name, line.name, line.text, picture
+        for line, picture in zip(lines, pictures, strict=True):
+            yield page.name, line.name, comparable(line.text), picture
 
 
-def _pictures(page: TruthPage) -> list[LineImage]:
-    """The line pictures of a page, as the pipeline makes them.
+def _pictures(page: TruthPage, lines: Sequence[TruthLine]) -> list[LineImage]:
+    """The pictures of lines of a page, as the pipeline makes them.
 
     Raises:
         PageError: the page has no image, one that cannot be read, or one of another size than the ground truth's.
@@ -233,23 +196,15 @@ def _pictures(page: TruthPage) -> list[LineImage]:
             f"{page.image.name} is {width} × {height} pixels, its ground truth says {page.size[0]} × {page.size[1]}",
             remedy="",
         )
-    lines = [
-        Line(
-            line_id(page.name, order),
-            order,
-            _inside(line.polygon, width, height),
-            _inside(line.baseline, width, height),
-        )
-        for order, line in enumerate(page.lines)
+
+    def inside(points: Points) -> tuple[Point, ...]:
+        return as_points(np.clip(points, 0, (width - 1, height - 1)))
+
+    cut = [
+        Line(line_id(page.name, order), order, inside(line.outline), inside(line.baseline))
+        for order, line in enumerate(lines)
     ]
-    try:
-        return crop_lines(to_grey(image.pixels), lines)
-    except ValueError as error:
-        raise PageError("bad-outline", f"an outline cannot be cut: {error}", remedy="") from error
-
-
-def _inside(points: tuple[Point, ...], width: int, height: int) -> tuple[Point, ...]:
-    return tuple((min(max(x, 0), width - 1), min(max(y, 0), height - 1)) for x, y in points)
+    return crop_lines(to_grey(image.pixels), cut)
 
 
 def _reasons(omissions: Sequence[Omission]) -> str:

@@ -45,8 +45,9 @@ def load_reader(name: str, *, device: str = "auto", decoding: Decoding | None = 
     Raises:
         ModelError: there is none of this name here, or it is damaged.
     """
-    found = {card.name: card.kind for card in reader_cards()}
-    found |= {m.name: m.kind for m in REMOTE.values() if m.kind in LOADERS and m.name == name}
+    # One that was not pulled yet is known too: its loader tells how to pull it.
+    found = {model.name: model.kind for model in REMOTE.values() if model.kind in LOADERS}
+    found |= {card.name: card.kind for card in reader_cards()}
     if name not in found:
         raise ModelError(
             f"no line reader {name!r}; there are: {', '.join(sorted(found))}", remedy="Choose one of them."

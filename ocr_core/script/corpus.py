@@ -19,11 +19,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ocr_core.layout.crops import page_extents, rectify_line
+from ocr_core.ground_truth import TruthPage
 from ocr_core.records import GreyImage, Script
 from ocr_core.script.network import SCRIPTS
 from ocr_core.script.windows import scale_to_height, to_ink
-from ocr_core.training.ground_truth import TruePage, read_pages, read_parquet
+from ocr_core.training.ground_truth import cut_lines, read_pages, read_parquet
 from ocr_core.training.synthetic import (
     Mask,
     covers,
@@ -120,27 +120,19 @@ def page_lines(folder: Path, source: str, document: str, hand: int) -> Iterator[
         yield from cut_page(page, source, name, hand)
 
 
-def cut_page(page: TruePage, source: str, document: str, hand: int, pad: float = PAD) -> Iterator[RealLine]:
-    """The lines of one page that can be cut."""
+def cut_page(page: TruthPage, source: str, document: str, hand: int, pad: float = PAD) -> Iterator[RealLine]:
+    """The lines of one page."""
     image = cv2.imread(str(page.image), cv2.IMREAD_GRAYSCALE)
     if image is None:
         log.warning("%s: no image", page.name)
         return
     grey = np.asarray(image, dtype=np.uint8)
-    tags = _hand_tags(page.image.with_suffix(".xml"))
-    usual = page_extents([(line.baseline, line.polygon) for line in page.lines])
-    for line in page.lines:
-        try:
-            strip = rectify_line(
-                grey, line.baseline, line.polygon, usual=usual, pad=(pad, 0.1 if pad else 0.0)
-            )
-        except ValueError as error:
-            log.info("%s: line left out: %s", page.name, error)
-            continue
+    tags = _hand_tags(page.path)
+    strips = cut_lines(grey, page.lines, (pad, 0.1 if pad else 0.0))
+    for line, strip in zip(page.lines, strips, strict=True):
         height = round(STORED_HEIGHT * (1 + 2 * pad))
         full, faded = (scale_to_height(part, height) for part in (strip.image, strip.faded()))
-        written = tags.get(tuple(np.rint(line.baseline[0]).astype(int)), hand)
-        yield RealLine(full, faded, line.text, written, source, document)
+        yield RealLine(full, faded, line.text, tags.get(line.name, hand), source, document)
 
 
 def parquet_lines(path: Path, every: int) -> Iterator[RealLine]:
@@ -156,10 +148,8 @@ def parquet_lines(path: Path, every: int) -> Iterator[RealLine]:
         yield RealLine(grey, grey, line.text, HAND, path.stem, line.page)
 
 
-def _hand_tags(path: Path) -> dict[tuple[int, ...], int]:
-    """Start of the baseline → HAND or PRINT, where an ALTO file tags its lines so."""
-    if not path.exists():
-        return {}
+def _hand_tags(path: Path) -> dict[str, int]:
+    """Id of the line → HAND or PRINT, where an ALTO file tags its lines so."""
     root = ElementTree.parse(path).getroot()  # noqa: S314 - data of the trainer's own choice
     space = {"a": root.tag.partition("}")[0][1:]}
     kinds = {}
@@ -169,12 +159,11 @@ def _hand_tags(path: Path) -> dict[tuple[int, ...], int]:
             kinds[tag.get("ID", "")] = PRINT
         elif label.endswith(("Handwritten", "Signature")):
             kinds[tag.get("ID", "")] = HAND
-    found: dict[tuple[int, ...], int] = {}
+    found: dict[str, int] = {}
     for line in root.iterfind(".//a:TextLine", space):
-        numbers = re.findall(r"-?\d+(?:\.\d+)?", line.get("BASELINE", ""))
         hands = [kinds[t] for t in line.get("TAGREFS", "").split() if t in kinds]
-        if hands and len(numbers) >= 2:
-            found[(round(float(numbers[0])), round(float(numbers[1])))] = hands[0]
+        if hands:
+            found[line.get("ID", "")] = hands[0]
     return found
 
 

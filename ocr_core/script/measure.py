@@ -10,16 +10,14 @@ import json
 import logging
 import sys
 import time
-import xml.etree.ElementTree as ElementTree
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from ocr_core.ground_truth import TruthPage
 from ocr_core.models.card import Figure
 from ocr_core.records import GreyImage, LineImage, Script
 from ocr_core.script import corpus
@@ -28,7 +26,7 @@ from ocr_core.script.fit import cropped
 from ocr_core.script.network import SCRIPTS
 from ocr_core.script.router import ScriptRouter
 from ocr_core.script.text import script_of_text
-from ocr_core.training.ground_truth import TrueLine, TruePage, read_pages
+from ocr_core.training.ground_truth import read_pages
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +50,7 @@ class PageFigures:
     ms_per_line: float
 
 
-def measure_pages(router: ScriptRouter, pages: Iterable[TruePage], script: Script) -> PageFigures:
+def measure_pages(router: ScriptRouter, pages: Iterable[TruthPage], script: Script) -> PageFigures:
     """Route the transcribed lines of pages that should be decided as `script`.
 
     What a line should be is told by its text (a Latin shelfmark on an Arabic page is Latin); of lines in the
@@ -82,39 +80,6 @@ def measure_pages(router: ScriptRouter, pages: Iterable[TruePage], script: Scrip
                 settled.append(in_page.script is script)
     ms = round(1000 * seconds / max(routed, 1), 3)
     return PageFigures(len(alone), len(decided), _share(alone), _share(settled), _share(decided), ms)
-
-
-def pages_by_outline(folder: Path) -> Iterator[TruePage]:
-    """As `read_pages`; where lines of a PAGE file have outlines only, their baselines are guessed, at 0.68 of
-    the height of the outline.
-    """
-    for page in read_pages(folder):
-        if page.lines:
-            yield page
-            continue
-        root = ElementTree.parse(page.image.with_suffix(".xml")).getroot()  # noqa: S314 - the user's own data
-        space = {"p": root.tag.partition("}")[0][1:]}
-        lines = []
-        for element in root.iterfind(".//p:TextLine", space):
-            coords, text = element.find("p:Coords", space), element.find("p:TextEquiv/p:Unicode", space)
-            if coords is None or text is None or not (text.text or "").strip():
-                continue
-            numbers = [float(n) for n in coords.get("points", "").replace(",", " ").split()]
-            polygon = np.array(numbers, dtype=np.float64).reshape(-1, 2)
-            if len(polygon) >= 3 and np.ptp(polygon[:, 0]) >= 8:
-                lines.append(TrueLine(text.text or "", _guessed_baseline(polygon), polygon))
-        yield TruePage(page.name, page.image, tuple(lines))
-
-
-def _guessed_baseline(polygon: NDArray[np.float64]) -> NDArray[np.float64]:
-    low = np.floor(polygon.min(axis=0)).astype(int)
-    width, height = np.ceil(polygon.max(axis=0)).astype(int) - low + 1
-    filled = np.zeros((height, width), np.uint8)
-    cv2.fillPoly(filled, [np.rint(polygon - low).astype(np.int32)], 1)
-    columns = np.linspace(width * 0.02, width * 0.98 - 1, 12).astype(int)
-    top = filled[:, columns].argmax(axis=0)
-    bottom = height - 1 - filled[::-1, columns].argmax(axis=0)
-    return np.column_stack([columns + low[0], top + 0.68 * (bottom - top) + low[1]]).astype(np.float64)
 
 
 def _share(right: Sequence[bool]) -> float:
@@ -148,7 +113,7 @@ def main() -> None:
     args = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     router = ScriptRouter.load(args.weights) if args.weights else ScriptRouter.load()
-    figures = measure_pages(router, pages_by_outline(args.folder), Script(args.script))
+    figures = measure_pages(router, read_pages(args.folder), Script(args.script))
     sys.stdout.write(json.dumps(asdict(figures)) + "\n")
 
 

@@ -22,9 +22,10 @@ from ocr_core.records import EngineStamp, Script
 from ocr_core.script import corpus
 from ocr_core.script.corpus import HAND, LATIN, NONE, PRINT, UNKNOWN, Material, RealLine, Sample
 from ocr_core.script.fit import calibrate, fit
-from ocr_core.script.measure import measure_pages, measure_samples, pages_by_outline
+from ocr_core.script.measure import measure_pages, measure_samples
 from ocr_core.script.network import ScriptNet
 from ocr_core.script.router import ScriptRouter
+from ocr_core.training.ground_truth import read_pages
 
 log = logging.getLogger(__name__)
 
@@ -214,7 +215,7 @@ def _figures(network: ScriptNet, dev: Sequence[Sample], data: Path) -> list[Figu
     router = ScriptRouter(network, EngineStamp("script-router", "0"))
     figures = measure_samples(router, dev)
     if (data / "arabic_hand").is_dir():
-        pages = measure_pages(router, pages_by_outline(data / "arabic_hand"), Script.ARABIC)
+        pages = measure_pages(router, read_pages(data / "arabic_hand"), Script.ARABIC)
         figures += [
             Figure("arabic_hand lines alone", pages.line_accuracy, pages.lines),
             Figure("arabic_hand lines in their page", pages.settled_accuracy, pages.lines),

@@ -24,9 +24,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ocr_core.errors import UsageError
-from ocr_core.layout.crops import page_extents, rectify_line
 from ocr_core.training.config import CorpusSettings, TrainSettings
-from ocr_core.training.ground_truth import read_line_folder, read_pages, read_parquet
+from ocr_core.training.ground_truth import cut_lines, read_line_folder, read_pages, read_parquet
 from ocr_core.training.text import is_markup, normalise_text
 
 Grey = NDArray[np.uint8]
@@ -184,9 +183,7 @@ def _page_cuts(folder: Path) -> Iterator[_Cut]:
                 f"{page.image} is not an image", remedy="Repair the file or take it out of the corpus."
             )
         grey = np.asarray(image, dtype=np.uint8)
-        usual = page_extents([(line.baseline, line.polygon) for line in page.lines])
-        for line in page.lines:
-            strip = rectify_line(grey, line.baseline, line.polygon, usual=usual, pad=PAD)
+        for line, strip in zip(page.lines, cut_lines(grey, page.lines, PAD), strict=True):
             scale = (1 + 2 * PAD[0]) * NOMINAL / strip.image.shape[0]
             mask = None if strip.mask is None else _scaled(strip.mask, scale)
             yield _Cut(

@@ -1,14 +1,12 @@
-"""Ground truth from files: PAGE XML, ALTO, Parquet of cut lines, folders of ``*.png`` + ``*.gt.txt``.
+"""Lines to learn from: of PAGE and ALTO files, of Parquet files of cut lines, of folders of ``*.png`` + ``*.gt.txt``.
 
-Coordinates are pixels of the page image, origin top left. Text comes as the file has it: :mod:`.text` normalises.
+Text comes as the file has it: :mod:`.text` normalises.
 """
 
 from __future__ import annotations
 
-import re
-import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -18,27 +16,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ocr_core.errors import UsageError
-
-Points = NDArray[np.float64]
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp")
-
-
-@dataclass(frozen=True, slots=True)
-class TrueLine:
-    """A transcribed line of a page. `baseline` float [n, 2]; `polygon` float [m, 2], None where the file has none."""
-
-    text: str
-    baseline: Points
-    polygon: Points | None
-
-
-@dataclass(frozen=True, slots=True)
-class TruePage:
-    """A page with its transcribed lines in the order of the file."""
-
-    name: str
-    image: Path
-    lines: tuple[TrueLine, ...]
+from ocr_core.ground_truth import IMAGE_SUFFIXES, Points, TruthLine, TruthPage, find_pages
+from ocr_core.layout.crops import Strip, guessed_baseline, page_extents, rectify_line
+from ocr_core.records import GreyImage
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,43 +30,46 @@ class CutLine:
     pixels: NDArray[np.uint8]
 
 
-def read_pages(folder: Path) -> Iterator[TruePage]:
-    """Every PAGE or ALTO file of a folder, by name, that has its image beside it.
+def read_pages(folder: Path) -> Iterator[TruthPage]:
+    """Every PAGE or ALTO file of a folder, by name, that has its image beside it, with the lines that can be cut.
 
     Raises:
         UsageError: the folder is missing, or a file is neither PAGE nor ALTO.
     """
-    if not folder.is_dir():
-        raise UsageError(
-            f"no folder {folder}", remedy="Check the path of the corpus in the training configuration."
-        )
-    for path in sorted(folder.glob("*.xml")):
-        image = next((i for s in IMAGE_SUFFIXES if (i := path.with_suffix(s)).exists()), None)
-        if image is not None:
-            yield TruePage(path.stem, image, tuple(read_lines(path)))
+    return (cuttable(page) for page in find_pages([folder]) if page.image is not None)
 
 
-def read_lines(path: Path) -> list[TrueLine]:
-    """The transcribed lines of one PAGE or ALTO file. Lines without text or baseline are left out.
+def cuttable(page: TruthPage) -> TruthPage:
+    """The page with those of its lines that have text, and a baseline or an outline."""
+    return replace(
+        page,
+        lines=tuple(
+            line for line in page.lines if line.text.strip() and (len(line.baseline) or len(line.outline))
+        ),
+    )
 
-    Raises:
-        UsageError: the file is missing, not XML, or neither PAGE nor ALTO.
+
+def shape_of(line: TruthLine) -> tuple[Points, Points]:
+    """Baseline and outline to cut a line along: its own, or a baseline guessed from the outline. float [n, 2] each."""
+    if len(line.baseline):
+        return line.baseline, line.polygon  # with a baseline its page tells its height better than a box
+    return guessed_baseline(line.outline), line.outline
+
+
+def cut_lines(
+    grey: GreyImage, lines: Sequence[TruthLine], pad: tuple[float, float] = (0.0, 0.0)
+) -> Iterator[Strip]:
+    """The strips of the lines of a page, in order, as the pipeline cuts them.
+
+    Args:
+        grey: the page, uint8 [height, width].
+        lines: of `cuttable`.
+        pad: as for `rectify_line`.
     """
-    try:
-        root = ElementTree.parse(path).getroot()  # noqa: S314  expat bounds the expansion of entities
-    except (ElementTree.ParseError, OSError) as error:
-        raise UsageError(
-            f"{path} cannot be read as XML: {error}", remedy="Repair the file or take it out."
-        ) from error
-    space, _, kind = root.tag.rpartition("}")
-    names = {"p": space[1:]}
-    if kind == "PcGts":
-        found = [_page_line(line, names) for line in root.iterfind(".//p:TextLine", names)]
-    elif kind.lower() == "alto":
-        found = [_alto_line(line, names) for line in root.iterfind(".//p:TextLine", names)]
-    else:
-        raise UsageError(f"{path} is neither PAGE nor ALTO", remedy="Take other XML files out of the folder.")
-    return [line for line in found if line is not None]
+    # Where some baselines are drawn, they tell more about the page than the guessed ones.
+    drawn = [line for line in lines if len(line.baseline)]
+    usual = page_extents([shape_of(line) for line in drawn or lines])
+    return (rectify_line(grey, *shape_of(line), usual=usual, pad=pad) for line in lines)
 
 
 def read_parquet(path: Path) -> Iterator[CutLine]:
@@ -131,32 +114,3 @@ def read_line_folder(folder: Path) -> Iterator[CutLine]:
         if pixels is not None:
             text = path.read_text("utf-8").strip()
             yield CutLine(stem.rpartition("_")[0] or stem, text, np.asarray(pixels, dtype=np.uint8))
-
-
-def _page_line(line: ElementTree.Element, names: dict[str, str]) -> TrueLine | None:
-    text, base = line.find("p:TextEquiv/p:Unicode", names), line.find("p:Baseline", names)
-    coords = line.find("p:Coords", names)
-    return _line(
-        (text.text or "") if text is not None else "",
-        base.get("points", "") if base is not None else "",
-        coords.get("points", "") if coords is not None else "",
-    )
-
-
-def _alto_line(line: ElementTree.Element, names: dict[str, str]) -> TrueLine | None:
-    shape = line.find("p:Shape/p:Polygon", names)
-    text = " ".join(s.get("CONTENT", "") for s in line.iterfind("p:String", names))
-    return _line(text, line.get("BASELINE", ""), shape.get("POINTS", "") if shape is not None else "")
-
-
-def _line(text: str, baseline: str, polygon: str) -> TrueLine | None:
-    base, outline = _points(baseline), _points(polygon)
-    if not text.strip() or len(base) < 2 or np.all(base == base[0]):
-        return None
-    return TrueLine(text, base, outline if len(outline) >= 3 else None)
-
-
-def _points(text: str) -> Points:
-    """Points of PAGE (`x,y x,y`) and of ALTO 4 (`x y x y`, commas allowed). float [n, 2]."""
-    numbers = [float(n) for n in re.findall(r"-?\d+(?:\.\d+)?", text)]
-    return np.array(numbers[: len(numbers) // 2 * 2], dtype=np.float64).reshape(-1, 2)

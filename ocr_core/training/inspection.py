@@ -12,12 +12,11 @@ import cv2
 import numpy as np
 
 from ocr_core.errors import NothingToDo, UsageError
-from ocr_core.layout.crops import page_extents, rectify_line
 from ocr_core.records import GreyImage
 from ocr_core.training.cache import defect_of, document_of, split_of
 from ocr_core.training.charts import bar_chart, histogram, page, picture, shown, table
 from ocr_core.training.config import CorpusSettings
-from ocr_core.training.ground_truth import read_line_folder, read_pages, read_parquet
+from ocr_core.training.ground_truth import cut_lines, read_line_folder, read_pages, read_parquet
 from ocr_core.training.text import normalise_text
 
 MEASURES = ("characters", "width", "height", "aspect ratio", "pixels a character")
@@ -235,9 +234,8 @@ def _pairs(corpus: CorpusSettings, path: Path) -> Iterator[tuple[str, str, GreyI
         image = cv2.imread(str(sheet.image), cv2.IMREAD_GRAYSCALE)
         if image is None:
             raise UsageError(f"{sheet.image} is not an image", remedy="Repair the file or take it out.")
-        usual = page_extents([(line.baseline, line.polygon) for line in sheet.lines])
-        for line in sheet.lines:
-            strip = rectify_line(np.asarray(image, np.uint8), line.baseline, line.polygon, usual=usual)
+        strips = cut_lines(np.asarray(image, np.uint8), sheet.lines)
+        for line, strip in zip(sheet.lines, strips, strict=True):
             yield sheet.name, line.text, strip.image
 
 

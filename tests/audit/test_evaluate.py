@@ -15,9 +15,10 @@ import cv2
 import numpy as np
 import pytest
 
-from ocr_core.audit.evaluate import EngineOptions, engine_names, evaluate, load_engine
+from ocr_core.audit.evaluate import evaluate
 from ocr_core.audit.report import as_html, as_json, as_text
-from ocr_core.errors import NothingToDo, UsageError
+from ocr_core.errors import NothingToDo
+from ocr_core.recognizers.register import load_reader
 from ocr_core.records import EngineStamp, Failure, LineImage, Stage, Transcript
 from tests.conftest import ROOT
 
@@ -182,13 +183,6 @@ def test_text_and_json_say_the_same(folder: Path) -> None:
     assert "n→m 1" in text
 
 
-def test_only_line_readers_of_the_register_can_be_named() -> None:
-    assert "crnn-latin" in engine_names()
-    assert "script-router" not in engine_names()
-    with pytest.raises(UsageError, match="crnn-latin"):
-        load_engine("tesseract")
-
-
 @pytest.fixture(scope="module")
 def letter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The first five lines of a page of the samples."""
@@ -209,7 +203,7 @@ def letter(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("decoding", ["greedy", "beam"])
 def test_the_packaged_reader_reads_a_letter_either_way(decoding: str, letter: Path, samples: Path) -> None:
-    engine = load_engine("crnn-latin", EngineOptions("cpu", decoding))  # type: ignore[arg-type]
+    engine = load_reader("crnn-latin", device="cpu", decoding=decoding)  # type: ignore[arg-type]
     settings = dict(engine.stamp.settings)
     assert settings["decoding"] == decoding
     assert ("language_model" in settings) == (decoding == "beam")

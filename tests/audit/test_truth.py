@@ -1,87 +1,29 @@
-"""Ground truth is read whole: what cannot be measured is named."""
+"""What cannot be measured is named, and texts are compared as they should be."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-import pytest
+import numpy as np
 
-from ocr_core.audit.truth import Omission, comparable, find_pages, read_page
-from ocr_core.errors import UsageError
+from ocr_core.audit.truth import Omission, comparable, measurable
+from ocr_core.ground_truth import TruthLine, TruthPage
 
-PAGE = """<PcGts xmlns="http://schema.primaresearch.org/PAGE/gts/pagecontent/2019-07-15">
-<Page imageFilename="scan 1.png" imageWidth="300" imageHeight="200"><TextRegion>
-<TextLine id="good"><Coords points="10,10 90,10 90,40 10,40"/><Baseline points="10,30 90,30"/>
-  <TextEquiv><Unicode>  Dear\u00a0Sir  </Unicode></TextEquiv></TextLine>
-<TextLine id="bare"><Coords points="10,50 90,50 90,80 10,80"/><TextEquiv><Unicode>cafe\u0301</Unicode></TextEquiv></TextLine>
-<TextLine id="empty"><Coords points="10,90 90,90 90,99 10,99"/><TextEquiv><Unicode> </Unicode></TextEquiv></TextLine>
-<TextLine id="flat"><Coords points="10,90 10,90"/><TextEquiv><Unicode>text</Unicode></TextEquiv></TextLine>
-</TextRegion></Page></PcGts>"""
-
-ALTO = """<alto xmlns="http://www.loc.gov/standards/alto/ns-v4#"><Description><sourceImageInformation>
-<fileName>C:\\scans\\a.jpg</fileName></sourceImageInformation></Description>
-<Layout><Page WIDTH="300" HEIGHT="200"><PrintSpace><TextBlock>
-<TextLine ID="a" HPOS="5" VPOS="6" WIDTH="100" HEIGHT="20" BASELINE="5 22 105 23">
-  <Shape><Polygon POINTS="5 6 105 6 105 26 5 26"/></Shape><String CONTENT="two"/><SP/><String CONTENT="words"/></TextLine>
-<TextLine ID="b" HPOS="5" VPOS="36" WIDTH="100" HEIGHT="20" BASELINE="52"><String CONTENT="box"/></TextLine>
-<TextLine BASELINE="1 2 3 4"><String CONTENT="nowhere"/></TextLine>
-</TextBlock></PrintSpace></Page></Layout></alto>"""
+NOTHING = np.empty((0, 2))
+BOX = np.array([(10.0, 10.0), (90.0, 10.0), (90.0, 40.0), (10.0, 40.0)])
 
 
-def test_page_lines_and_their_omissions(tmp_path: Path) -> None:
-    (tmp_path / "a.xml").write_text(PAGE, "utf-8")
-    (tmp_path / "scan 1.png").write_bytes(b"")
-    page = read_page(tmp_path / "a.xml")
-    assert page.image == tmp_path / "scan 1.png"
-    assert page.size == (300, 200)
-    good, bare = page.lines
-    assert (good.name, good.text) == ("good", "Dear Sir")
-    assert good.polygon == ((10, 10), (90, 10), (90, 40), (10, 40))
-    assert good.baseline == ((10, 30), (90, 30))
-    assert (bare.text, bare.baseline) == ("café", ())
-    assert page.omissions == (Omission("a", "empty", "no text"), Omission("a", "flat", "no outline"))
-
-
-def test_alto_lines_with_polygons_and_with_boxes_only(tmp_path: Path) -> None:
-    (tmp_path / "x.xml").write_text(ALTO, "utf-8")
-    page = read_page(tmp_path / "x.xml")
-    a, b = page.lines
-    assert (a.text, a.baseline) == ("two words", ((5, 22), (105, 23)))
-    assert b.polygon == ((5, 36), (105, 36), (105, 56), (5, 56))
-    assert b.baseline == ()
-    assert page.omissions == (Omission("x", "line 3", "no outline"),)
-    assert page.image is None
-    (tmp_path / "images").mkdir()
-    (tmp_path / "images" / "a.jpg").write_bytes(b"")
-    assert read_page(tmp_path / "x.xml", [tmp_path / "images"]).image == tmp_path / "images" / "a.jpg"
-
-
-def test_the_image_beside_the_file_comes_first(tmp_path: Path) -> None:
-    (tmp_path / "a.xml").write_text(PAGE, "utf-8")
-    for name in ("scan 1.png", "a.jpg"):
-        (tmp_path / name).write_bytes(b"")
-    assert read_page(tmp_path / "a.xml").image == tmp_path / "a.jpg"
-
-
-def test_files_are_found_by_name_in_several_folders(tmp_path: Path) -> None:
-    for folder in ("one", "two"):
-        (tmp_path / folder).mkdir()
-        for name in ("b", "a"):
-            (tmp_path / folder / f"{name}.xml").write_text(PAGE, "utf-8")
-    both = [tmp_path / "one", tmp_path / "two"]
-    assert [p.name for p in find_pages(both)] == ["one/a", "one/b", "two/a", "two/b"]
-    assert [p.name for p in find_pages(both[:1], only=["b"])] == ["b"]
-    with pytest.raises(UsageError, match="named c"):
-        find_pages(both, only=["a", "c"])
-    with pytest.raises(UsageError, match="no folder"):
-        find_pages([tmp_path / "three"])
-
-
-@pytest.mark.parametrize("content", ["<html/>", "not xml", "<PcGts", ""])
-def test_other_files_are_refused(content: str, tmp_path: Path) -> None:
-    (tmp_path / "a.xml").write_text(content, "utf-8")
-    with pytest.raises(UsageError, match=r"a\.xml"):
-        read_page(tmp_path / "a.xml")
+def test_every_line_is_measured_or_named() -> None:
+    good = TruthLine("good", "Dear Sir", NOTHING, BOX, NOTHING)
+    boxed = replace(good, name="boxed", polygon=NOTHING, box=BOX)
+    empty = replace(good, name="empty", text=" \u200f\u0640 ")
+    flat = replace(good, name="flat", polygon=NOTHING)
+    page = TruthPage("a", Path("a.xml"), None, None, (good, empty, boxed, flat))
+    lines, omissions = measurable(page)
+    assert [line.name for line in lines] == ["good", "boxed"]
+    assert omissions == [Omission("a", "empty", "no text"), Omission("a", "flat", "no outline")]
+    assert measurable(replace(page, lines=())) == ([], [Omission("a", "", "no lines")])
 
 
 def test_what_counts_when_texts_are_compared() -> None:

@@ -13,11 +13,11 @@ import torch
 from safetensors.torch import save
 
 from ocr_core.errors import ModelError
-from ocr_core.layout.crops import page_extents, rectify_line
+from ocr_core.ground_truth import read_page
 from ocr_core.records import LineImage, Script
 from ocr_core.script.router import WEIGHTS, ScriptRouter
 from ocr_core.script.text import script_of_text
-from ocr_core.training.ground_truth import read_lines
+from ocr_core.training.ground_truth import cut_lines, cuttable
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 
@@ -35,9 +35,8 @@ def sample_lines(name: str) -> tuple[list[LineImage], list[str]]:
     """The ground-truth lines of a sample page, cut as the pipeline cuts them, and their text."""
     page = next(p for p in (SAMPLES / "archive").rglob(f"{name}.*") if p.suffix in (".jpg", ".png"))
     grey = cv2.imdecode(np.fromfile(page, np.uint8), cv2.IMREAD_GRAYSCALE)
-    lines = read_lines(SAMPLES / "ground_truth" / f"{name}.xml")
-    usual = page_extents([(line.baseline, line.polygon) for line in lines])
-    cut = [rectify_line(grey, line.baseline, line.polygon, usual=usual).faded() for line in lines]
+    lines = cuttable(read_page(SAMPLES / "ground_truth" / f"{name}.xml")).lines
+    cut = [strip.faded() for strip in cut_lines(grey, lines)]
     return [image_of(pixels) for pixels in cut], [line.text for line in lines]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -11,14 +12,23 @@ import pyarrow.parquet as pq
 import pytest
 
 from ocr_core.errors import UsageError
-from ocr_core.training.ground_truth import read_line_folder, read_lines, read_pages, read_parquet
+from ocr_core.ground_truth import read_page
+from ocr_core.training.ground_truth import (
+    cut_lines,
+    cuttable,
+    read_line_folder,
+    read_pages,
+    read_parquet,
+    shape_of,
+)
 
 ALTO = """<alto xmlns="http://www.loc.gov/standards/alto/ns-v4#"><Layout><Page><PrintSpace><TextBlock>
 <TextLine BASELINE="10 50 90 52"><Shape><Polygon POINTS="10 30 90 32 90 60 10 58"/></Shape>
 <String CONTENT="two"/><String CONTENT="words"/></TextLine>
 <TextLine BASELINE="10,80 90,82"><String CONTENT="no outline"/></TextLine>
 <TextLine BASELINE="10 120 90 122"><String CONTENT=" "/></TextLine>
-<TextLine><String CONTENT="no baseline"/></TextLine>
+<TextLine><String CONTENT="neither baseline nor outline"/></TextLine>
+<TextLine HPOS="10" VPOS="160" WIDTH="80" HEIGHT="20"><String CONTENT="no baseline"/></TextLine>
 </TextBlock></PrintSpace></Page></Layout></alto>"""
 
 
@@ -28,26 +38,32 @@ def test_page_xml(letters: Path) -> None:
     assert [line.text for line in pages[3].lines] == ["dace", "bead"]
     line = pages[3].lines[1]
     np.testing.assert_array_equal(line.baseline[0], (30, 180))
-    assert line.polygon is not None
     assert line.polygon.shape == (4, 2)
 
 
-def test_alto(tmp_path: Path) -> None:
+def test_lines_that_can_be_cut(tmp_path: Path) -> None:
     (tmp_path / "a.xml").write_text(ALTO, "utf-8")
-    first, second = read_lines(tmp_path / "a.xml")  # lines without text or baseline are left out
-    assert first.text == "two words"
-    np.testing.assert_array_equal(first.baseline, [(10, 50), (90, 52)])
-    assert first.polygon is not None
-    assert second.text == "no outline"
-    np.testing.assert_array_equal(second.baseline, [(10, 80), (90, 82)])
-    assert second.polygon is None
+    lines = cuttable(read_page(tmp_path / "a.xml")).lines
+    assert [line.text for line in lines] == ["two words", "no outline", "no baseline"]
+    baseline, outline = shape_of(lines[1])
+    np.testing.assert_array_equal(baseline, [(10, 80), (90, 82)])
+    assert len(outline) == 0
+    baseline, outline = shape_of(lines[2])
+    np.testing.assert_allclose(baseline, [(10, 174), (90, 174)], atol=1)
+    assert len(outline) == 4
 
 
-@pytest.mark.parametrize("text", ["", "<a>", "<other/>"])
-def test_other_files_are_refused_by_name(tmp_path: Path, text: str) -> None:
-    (tmp_path / "odd.xml").write_text(text)
-    with pytest.raises(UsageError, match=r"odd\.xml"):
-        read_lines(tmp_path / "odd.xml")
+def test_guessed_baselines_leave_the_pictures_of_other_lines_alone(letters: Path) -> None:
+    (page, *_) = read_pages(letters)
+    grey = cv2.imread(str(page.image), cv2.IMREAD_GRAYSCALE)
+    bare = replace(page.lines[0], name="bare", baseline=np.empty((0, 2)))
+    own = list(cut_lines(grey, page.lines))
+    first, *rest = cut_lines(grey, (bare, *page.lines))
+    for strip, same in zip(rest, own, strict=True):
+        np.testing.assert_array_equal(strip.image, same.image)
+    assert first.image.shape[0] == pytest.approx(own[0].image.shape[0], rel=0.2)
+    assert len(list(cut_lines(grey, [bare]))) == 1
+    assert list(cut_lines(grey, [])) == []
 
 
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
