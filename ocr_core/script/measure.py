@@ -112,7 +112,8 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, help="other weights than the packaged ones")
     args = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    router = ScriptRouter.load(args.weights) if args.weights else ScriptRouter.load()
+    weights: Path | None = args.weights
+    router = ScriptRouter.load(weights.stem, weights.parent) if weights else ScriptRouter.load()
     figures = measure_pages(router, read_pages(args.folder), Script(args.script))
     sys.stdout.write(json.dumps(asdict(figures)) + "\n")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ocr_core.errors import ModelError
-from ocr_core.models.card import read_card
+from ocr_core.models import WEIGHTS, verified_bytes
 from ocr_core.records import EngineStamp, LineImage, Script
 from ocr_core.script.pages import OTHER_FROM, LineScript, PageScript, decide_page
 from ocr_core.script.windows import Windows, cut_windows
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-WEIGHTS = Path(__file__).parent.parent / "models" / "weights" / "script-router.safetensors"
 _REMEDY = "Reinstall the package (pip install --force-reinstall warraq); the weights come with it."
 _CHUNK = 256  # windows a pass, so that memory does not grow with the page
 _SURE_OF_HAND = 0.6
@@ -42,8 +40,8 @@ class ScriptRouter:
         return self._stamp
 
     @classmethod
-    def load(cls, weights: Path = WEIGHTS) -> ScriptRouter:
-        """Load packaged weights, after checking them against the sha256 of the model card beside them.
+    def load(cls, name: str = "script-router", folder: Path = WEIGHTS) -> ScriptRouter:
+        """Load packaged weights, after checking them against the sha256 of their card.
 
         Raises:
             ModelError: weights or card are missing, damaged, or of another network.
@@ -53,24 +51,15 @@ class ScriptRouter:
 
         from ocr_core.script.network import ScriptNet
 
-        card = read_card(weights.with_suffix(".json"))
-        try:
-            data = weights.read_bytes()
-        except OSError as error:
-            raise ModelError(f"the script network cannot be read: {error}", remedy=_REMEDY) from error
-        found = hashlib.sha256(data).hexdigest()
-        if found != card.sha256:
-            raise ModelError(
-                f"{weights.name} is damaged: its sha256 is {found}, not {card.sha256}", remedy=_REMEDY
-            )
+        card, data = verified_bytes(name, folder)
         network = ScriptNet()
         try:
             network.load_state_dict(load(data))
         except (SafetensorError, RuntimeError) as error:
             raise ModelError(
-                f"{weights.name} does not fit the script network: {error}", remedy=_REMEDY
+                f"{card.file} does not fit the script network: {error}", remedy=_REMEDY
             ) from error
-        return cls(network, EngineStamp(card.name, card.version, found))
+        return cls(network, EngineStamp(card.name, card.version, card.sha256))
 
     def route_lines(self, images: Sequence[LineImage]) -> list[LineScript]:
         """The script of each line by itself; same length, same order. A line without ink is NONE.
