@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from ocr_core.audit.evaluate import evaluate
 from ocr_core.audit.rates import page_rates, rate_with_interval, score_line
 from ocr_core.audit.report import interval
-from ocr_core.audit.truth import comparable
+from ocr_core.audit.text import comparable
 from ocr_core.models import WEIGHTS
 from ocr_core.recognizers.beam import BeamReading, BeamSettings, CharacterModel, beam_search
 from ocr_core.recognizers.crnn import CrnnRecognizer

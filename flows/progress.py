@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import (
@@ -83,6 +85,22 @@ class TerminalProgress:
         if self._bar:
             self._bar.stop()
             self._bar = None
+
+
+@contextmanager
+def page_counter() -> Iterator[Callable[[int, int | None], None]]:
+    """A bar on a terminal, gone at the end, to be told pages done and pages in all (None: not known)."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("pages"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("measuring", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _describe(result: PageResult | Failure) -> str:

@@ -10,17 +10,20 @@ import click
 
 
 @click.command("eval")
-@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FOLDER...")
+@click.argument("places", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PLACE...")
 @click.option(
     "--engine", default="crnn-latin", show_default=True, help="A line reader of `warraq models list`."
 )
 @click.option(
-    "--only", multiple=True, metavar="NAME", help="Measure this file only (no suffix); may be repeated."
+    "--only",
+    multiple=True,
+    metavar="NAME",
+    help="Measure these pages only: name without suffix, or a pattern ('letter_3*'); may be repeated.",
 )
 @click.option(
     "--images",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="A folder of page images, where they are not beside the ground truth.",
 )
 @click.option(
@@ -28,7 +31,7 @@ import click
     type=click.Choice(["greedy", "beam"]),
     help="Best path, or beam search with the language model; as `warraq run` does by default.",
 )
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option(
     "--html", type=click.Path(path_type=Path, dir_okay=False), help="Write a report with pictures here."
 )
@@ -37,7 +40,7 @@ import click
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, with every line's texts.")
 def evaluate(
-    folders: tuple[Path, ...],
+    places: tuple[Path, ...],
     engine: str,
     only: tuple[str, ...],
     images: tuple[Path, ...],
@@ -47,17 +50,24 @@ def evaluate(
     worst: int,
     as_json: bool,
 ) -> int:
-    """Measure an engine on PAGE or ALTO ground truth: error rates, confusions, worst lines, trust in its confidence.
+    """Measure an engine on ground truth: error rates, confusions, worst lines, trust in its confidence.
 
-    Lines are cut by the outlines of the ground truth. The page images are beside the XML files. Exit code 10 if pages
-    could not be measured; they are named.
+    A PLACE is a folder of PAGE or ALTO files with their page images beside them, of *.png with *.gt.txt, or of Parquet
+    files of lines; or one PAGE, ALTO or Parquet file. Lines of pages are cut by the outlines of the ground truth.
+
+    Case, punctuation and accents count in CER and WER; below them are the rates with less told apart. In brackets are 95 %
+    intervals over pages. What cannot be measured is named on stderr; exit code 10 if whole pages are among it.
     """
+    from flows.progress import page_counter
     from ocr_core.audit import report
     from ocr_core.audit.evaluate import evaluate as measure
     from ocr_core.recognizers.register import load_reader
 
+    if html is not None:
+        html.parent.mkdir(parents=True, exist_ok=True)
     reader = load_reader(engine, device=device, decoding=decoding)
-    found = measure(reader, folders, only=only, images=images, worst=worst)
+    with page_counter() as progress:
+        found = measure(reader, places, only=only, images=images, worst=worst, progress=progress)
     if html is not None:
         html.write_text(report.as_html(found), "utf-8")
         click.echo(f"The report is in {html}.", err=True)

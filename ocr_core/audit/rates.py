@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +22,7 @@ BINS = 10
 
 @dataclass(frozen=True, slots=True)
 class LineScore:
-    """One line measured. Texts are as `truth.comparable` leaves them; `confidence` is 0..1."""
+    """One line measured. Texts are as `text.comparable` leaves them; `confidence` is 0..1."""
 
     page: str
     line: str
@@ -57,6 +57,15 @@ class Rate:
     value: float
     low: float | None = None
     high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FoldedRates:
+    """Error rates of texts with less told apart; `name` says what is left."""
+
+    name: str
+    cer: Rate
+    wer: Rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +153,25 @@ def rate_with_interval(edits: Sequence[int], lengths: Sequence[int], seed: int =
         drawn[draw] = errors[picked].sum() / max(totals[picked].sum(), 1.0)
     low, high = np.percentile(drawn, (2.5, 97.5))
     return Rate(value, float(low), float(high))
+
+
+def error_rates(pages: Sequence[PageRates]) -> tuple[Rate, Rate]:
+    """Character and word error rate of pages."""
+    return (
+        rate_with_interval([p.edits for p in pages], [p.characters for p in pages]),
+        rate_with_interval([p.word_edits for p in pages], [p.words for p in pages]),
+    )
+
+
+def folded_rates(
+    scores: Sequence[LineScore], foldings: Mapping[str, Callable[[str], str]]
+) -> tuple[FoldedRates, ...]:
+    """The rates that the same lines have when both texts are folded, for each folding."""
+    found = []
+    for name, fold in foldings.items():
+        folded = [score_line(s.page, s.line, fold(s.truth), fold(s.reading), s.confidence) for s in scores]
+        found.append(FoldedRates(name, *error_rates(page_rates(folded))))
+    return tuple(found)
 
 
 def confusions(scores: Sequence[LineScore]) -> tuple[Confusion, ...]:

@@ -14,8 +14,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from rapidfuzz.distance import Levenshtein
 
 from ocr_core.audit.evaluate import Evaluation
+from ocr_core.audit.lines import Omission
 from ocr_core.audit.rates import Bin, Confusion, LineScore, PageRates, Rate
-from ocr_core.audit.truth import Omission
 from ocr_core.records import GreyImage
 
 _WIDEST = 1000
@@ -39,6 +39,7 @@ def as_json(evaluation: Evaluation, *, lines: bool = False) -> dict[str, Any]:
         "characters": sum(p.characters for p in evaluation.pages),
         "cer": _rate(evaluation.cer),
         "wer": _rate(evaluation.wer),
+        "folded": [{"name": f.name, "cer": _rate(f.cer), "wer": _rate(f.wer)} for f in evaluation.folded],
         "calibration_error": evaluation.calibration_error,
         "seconds": evaluation.seconds,
         "by_page": [_page(p) for p in evaluation.pages],
@@ -69,6 +70,7 @@ def as_text(evaluation: Evaluation, most: int = 15) -> str:
         f"lines\t{lines}",
         f"CER\t{interval(evaluation.cer)}",
         f"WER\t{interval(evaluation.wer)}",
+        *(f"CER, {f.name}\t{interval(f.cer)}\nWER, {f.name}\t{interval(f.wer)}" for f in evaluation.folded),
         f"expected calibration error\t{evaluation.calibration_error:.4f}",
         f"lines a second\t{lines / max(evaluation.seconds, 1e-9):.0f}",
     ]

@@ -18,6 +18,7 @@ from ocr_core.models import WEIGHTS, ModelCard, card_of, verified_bytes
 from ocr_core.recognizers.beam import BeamSettings, CharacterModel, beam_search
 from ocr_core.recognizers.charset import Charset
 from ocr_core.recognizers.ctc import Decoded, Frames, greedy
+from ocr_core.recognizers.device import torch_device
 from ocr_core.recognizers.ngram import NgramModel
 from ocr_core.records import Box, EngineStamp, Failure, GreyImage, LineImage, Stage, Transcript, Word
 
@@ -74,9 +75,7 @@ class CrnnRecognizer:
             calibration: see `ModelCard`.
             language: for beam search, its card stating the settings; None for the best path.
         """
-        import torch
-
-        self._device = torch.device(_device(device))
+        self._device = torch_device(device)
         self._int8 = precision == "int8" or (precision == "auto" and _has_int8(self._device))
         self._bf16 = precision == "bf16" or (precision != "fp32" and _has_bf16(self._device))
         self._take(network)
@@ -331,14 +330,6 @@ def _batches(jobs: Sequence[_Job], columns: int = _BATCH_COLUMNS) -> Iterator[Se
 def _failure(image: LineImage, error: PageError) -> Failure:
     page = image.line_id.rpartition("-")[0]
     return Failure("", Stage.RECOGNIZE, error.kind, error.message, error.remedy, page_id=page)
-
-
-def _device(name: str) -> str:
-    import torch
-
-    if name != "auto":
-        return name
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _has_int8(device: object) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from ocr_core.errors import ModelError
+from ocr_core.errors import UsageError
 from ocr_core.models import ModelCard, cards
 from ocr_core.models.remote import REMOTE, pulled_cards
 
@@ -43,13 +43,13 @@ def load_reader(name: str, *, device: str = "auto", decoding: Decoding | None = 
         decoding: `greedy`, `beam`, or None for what its card says.
 
     Raises:
-        ModelError: there is none of this name here, or it is damaged.
+        UsageError: there is none of this name, or no such device.
+        ModelError: it is not on this machine, or it is damaged.
+        MissingDependency: this machine does not have the device.
     """
     # One that was not pulled yet is known too: its loader tells how to pull it.
     found = {model.name: model.kind for model in REMOTE.values() if model.kind in LOADERS}
     found |= {card.name: card.kind for card in reader_cards()}
     if name not in found:
-        raise ModelError(
-            f"no line reader {name!r}; there are: {', '.join(sorted(found))}", remedy="Choose one of them."
-        )
+        raise UsageError(f"no line reader {name!r}", remedy=f"Choose one of: {', '.join(sorted(found))}.")
     return LOADERS[found[name]](name, device, decoding)

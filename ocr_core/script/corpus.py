@@ -19,11 +19,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ocr_core.ground_truth import TruthPage
+from ocr_core.ground_truth import TruthPage, read_parquet
 from ocr_core.records import GreyImage, Script
 from ocr_core.script.network import SCRIPTS
 from ocr_core.script.windows import scale_to_height, to_ink
-from ocr_core.training.ground_truth import cut_lines, read_pages, read_parquet
+from ocr_core.training.ground_truth import cut_lines, read_pages
 from ocr_core.training.synthetic import (
     Mask,
     covers,
@@ -137,10 +137,11 @@ def cut_page(page: TruthPage, source: str, document: str, hand: int, pad: float 
 
 def parquet_lines(path: Path, every: int) -> Iterator[RealLine]:
     """One line in `every` of a Parquet file of cut lines, with a margin of light ground as pad."""
-    for number, line in enumerate(read_parquet(path)):
-        if number % every or min(line.pixels.shape) < 8:
+    for number, line in enumerate(line for line in read_parquet(path) if line.text):
+        drawn = None if number % every else line.pixels()
+        if drawn is None or min(drawn.shape) < 8:
             continue
-        pixels = scale_to_height(line.pixels, STORED_HEIGHT)
+        pixels = scale_to_height(drawn, STORED_HEIGHT)
         rows = round(PAD * STORED_HEIGHT)
         ground = int(np.percentile(pixels, 80))
         padded = cv2.copyMakeBorder(pixels, rows, rows, 8, 8, cv2.BORDER_CONSTANT, value=(ground,))

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from ocr_core.errors import UsageError
 from ocr_core.training.config import CorpusSettings, TrainSettings
-from ocr_core.training.ground_truth import cut_lines, read_line_folder, read_pages, read_parquet
+from ocr_core.training.ground_truth import cut_lines, read_cut_lines, read_pages
 from ocr_core.training.text import is_markup, normalise_text
 
 Grey = NDArray[np.uint8]
@@ -171,8 +171,11 @@ def prepare(settings: TrainSettings) -> Path:
 def _cuts(corpus: CorpusSettings, path: Path) -> Iterator[_Cut]:
     if corpus.format == "pages":
         return _page_cuts(path)
-    lines = read_parquet(path) if corpus.format == "parquet" else read_line_folder(path)
-    return (_Cut(_scaled(c.pixels, NOMINAL / c.pixels.shape[0]), None, 0, 0, c.text, c.page) for c in lines)
+    return (
+        _Cut(_scaled(pixels, NOMINAL / pixels.shape[0]), None, 0, 0, line.text, line.page)
+        for line in read_cut_lines(corpus, path)
+        if (pixels := line.pixels()) is not None
+    )
 
 
 def _page_cuts(folder: Path) -> Iterator[_Cut]:

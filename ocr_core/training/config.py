@@ -123,7 +123,7 @@ class RunSettings(_Settings):
     """
 
     folder: Path
-    device: str = "cpu"
+    device: str = Field("cpu", pattern=r"^(cpu|cuda(:\d+)?)$")
     precision: Literal["bf16", "fp32"] = "bf16"
     workers: int = Field(2, ge=1)
     seed: int = 1

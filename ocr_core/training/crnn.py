@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ocr_core.errors import ModelError
 from ocr_core.recognizers.charset import Charset
+from ocr_core.recognizers.device import torch_device
 from ocr_core.training.batches import Batch, epoch_batches, plan_epoch
 from ocr_core.training.cache import LineCache, prepare
 from ocr_core.training.calibrate import Calibration, calibrate
@@ -61,8 +62,10 @@ def train_crnn(settings: TrainSettings) -> TrainResult:
 
     Raises:
         UsageError: a corpus cannot be read, or the settings do not fit the weights to begin with.
+        MissingDependency: this machine does not have the device.
         ModelError: the checkpoint of the folder belongs to another network, or the weights to begin with are damaged.
     """
+    torch_device(settings.run.device)
     torch.set_num_threads(settings.run.workers if settings.run.device != "cpu" else 1)
     run = _start(settings)
     saved = evaluated = before = time.monotonic()

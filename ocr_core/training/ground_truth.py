@@ -1,4 +1,4 @@
-"""Lines to learn from: of PAGE and ALTO files, of Parquet files of cut lines, of folders of ``*.png`` + ``*.gt.txt``.
+"""What of the ground truth can be learnt from, and how its lines are cut.
 
 Text comes as the file has it: :mod:`.text` normalises.
 """
@@ -6,28 +6,21 @@ Text comes as the file has it: :mod:`.text` normalises.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-import cv2
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
-from numpy.typing import NDArray
-
-from ocr_core.errors import UsageError
-from ocr_core.ground_truth import IMAGE_SUFFIXES, Points, TruthLine, TruthPage, find_pages
+from ocr_core.ground_truth import (
+    CutLine,
+    Points,
+    TruthLine,
+    TruthPage,
+    find_pages,
+    read_line_folder,
+    read_parquet,
+)
 from ocr_core.layout.crops import Strip, guessed_baseline, page_extents, rectify_line
 from ocr_core.records import GreyImage
-
-
-@dataclass(frozen=True, slots=True)
-class CutLine:
-    """A transcribed line that comes as a picture of its own. `pixels` is grey uint8 [height, width]."""
-
-    page: str
-    text: str
-    pixels: NDArray[np.uint8]
+from ocr_core.training.config import CorpusSettings
 
 
 def read_pages(folder: Path) -> Iterator[TruthPage]:
@@ -72,45 +65,10 @@ def cut_lines(
     return (rectify_line(grey, *shape_of(line), usual=usual, pad=pad) for line in lines)
 
 
-def read_parquet(path: Path) -> Iterator[CutLine]:
-    """Lines of a Parquet file, or of all in a folder, with columns `image` ({bytes, path}) and `text`, perhaps `page`.
-
-    Teklia/IAM-line has this form. Without `page` every line is a page of its own.
+def read_cut_lines(corpus: CorpusSettings, path: Path) -> Iterator[CutLine]:
+    """The lines of a corpus whose lines come as pictures.
 
     Raises:
-        UsageError: the path is missing, is not Parquet, or lacks a column.
+        UsageError: see `read_parquet` and `read_line_folder`.
     """
-    for file in sorted(path.glob("*.parquet")) if path.is_dir() else [path]:
-        try:
-            table = pq.ParquetFile(file)
-            if lacking := {"image", "text"} - set(table.schema_arrow.names):
-                raise pa.ArrowInvalid(f"no column {', '.join(sorted(lacking))}")
-        except (OSError, pa.ArrowInvalid) as error:
-            raise UsageError(
-                f"{file} is no Parquet of lines: {error}",
-                remedy="It needs the columns image (with bytes) and text.",
-            ) from error
-        yield from _parquet_lines(table, file.stem)
-
-
-def _parquet_lines(table: pq.ParquetFile, stem: str) -> Iterator[CutLine]:
-    number = 0
-    for batch in table.iter_batches(batch_size=256):
-        for row in batch.to_pylist():
-            data = (row["image"] or {}).get("bytes")
-            pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE) if data else None
-            number += 1
-            if pixels is not None and row["text"]:
-                page = str(row.get("page") or f"{stem}-{number}")
-                yield CutLine(page, row["text"], np.asarray(pixels, dtype=np.uint8))
-
-
-def read_line_folder(folder: Path) -> Iterator[CutLine]:
-    """Lines of a folder of pictures, each with its text in ``NAME.gt.txt``. The page is what precedes the last ``_``."""
-    for path in sorted(folder.rglob("*.gt.txt")):
-        stem = path.name.removesuffix(".gt.txt")
-        image = next((i for s in IMAGE_SUFFIXES if (i := path.with_name(stem + s)).exists()), None)
-        pixels = cv2.imread(str(image), cv2.IMREAD_GRAYSCALE) if image else None
-        if pixels is not None:
-            text = path.read_text("utf-8").strip()
-            yield CutLine(stem.rpartition("_")[0] or stem, text, np.asarray(pixels, dtype=np.uint8))
+    return read_parquet(path) if corpus.format == "parquet" else read_line_folder(path)

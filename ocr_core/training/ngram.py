@@ -17,7 +17,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ocr_core.errors import UsageError
@@ -25,7 +24,7 @@ from ocr_core.models.card import DataSource, Figure, ModelCard, sha256_of, write
 from ocr_core.recognizers.ngram import EDGE, OTHER, Level, NgramModel, encoded, read_ngram, write_ngram
 from ocr_core.training.cache import document_of, split_of
 from ocr_core.training.config import CorpusSettings, TrainSettings, load_config
-from ocr_core.training.ground_truth import read_line_folder, read_pages
+from ocr_core.training.ground_truth import read_cut_lines, read_pages
 from ocr_core.training.text import is_markup, normalise_text
 
 log = logging.getLogger(__name__)
@@ -248,15 +247,8 @@ def _transcripts(corpus: CorpusSettings, path: Path) -> Iterator[tuple[str, str]
         for page in read_pages(path):
             for line in page.lines:
                 yield page.name, line.text
-    elif corpus.format == "lines":
-        for cut in read_line_folder(path):
-            yield cut.page, cut.text
     else:
-        names = pq.ParquetFile(path).schema_arrow.names
-        table = pq.read_table(path, columns=[n for n in ("page", "text") if n in names]).to_pylist()
-        for number, row in enumerate(table, 1):
-            if row["text"]:
-                yield str(row.get("page") or f"{path.stem}-{number}"), row["text"]
+        yield from ((cut.page, cut.text) for cut in read_cut_lines(corpus, path))
 
 
 def _draw(text: str) -> float:

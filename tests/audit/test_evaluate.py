@@ -17,6 +17,7 @@ import pytest
 
 from ocr_core.audit.evaluate import evaluate
 from ocr_core.audit.report import as_html, as_json, as_text
+from ocr_core.audit.text import FOLDINGS
 from ocr_core.errors import NothingToDo
 from ocr_core.recognizers.register import load_reader
 from ocr_core.records import EngineStamp, Failure, LineImage, Stage, Transcript
@@ -117,6 +118,15 @@ def test_a_faultless_reader_has_no_errors_and_sees_the_lines(folder: Path) -> No
         assert image.pixels.shape[1] == pytest.approx(328, abs=8)
 
 
+def test_rates_with_less_told_apart_stand_beside_the_strict_ones(tmp_path: Path) -> None:
+    write_page(tmp_path, "a", ["“Sir”", "the fern"])
+    found = evaluate(Parrot(['"Sir"', "The farn"]), [tmp_path])
+    assert found.cer.value == pytest.approx(4 / 13)
+    taught, searched = found.folded
+    assert (taught.cer.value, taught.wer.value) == (pytest.approx(2 / 13), pytest.approx(2 / 3))
+    assert (searched.cer.value, searched.wer.value) == (pytest.approx(1 / 11), pytest.approx(1 / 3))
+
+
 def test_errors_are_counted_and_the_worst_lines_come_first(folder: Path) -> None:
     found = evaluate(Parrot(["first lime", "x", "third & last", None, "second"]), [folder], worst=2)
     lengths = [len(t) for t in (*TRUTH, *TRUTH[:2])]
@@ -135,6 +145,7 @@ def test_what_cannot_be_measured_is_named(folder: Path) -> None:
     write_page(folder, "d", ["", TRUTH[0]])
     (folder / "b.png").write_bytes((folder / "b.png").read_bytes()[:200])
     found = evaluate(Parrot([TRUTH[0]]), [folder])
+    assert len(found.omissions) == 4
     omitted = {(o.page, o.line): o.reason for o in found.omissions}
     assert set(omitted) == {("a", ""), ("b", ""), ("c", ""), ("d", "l0")}
     assert "no page image" in omitted["a", ""]
@@ -178,6 +189,7 @@ def test_text_and_json_say_the_same(folder: Path) -> None:
     assert values["cer"]["value"] == found.cer.value
     assert values["lines"] == len(values["by_line"]) == 5
     assert values["confusions"] == [{"truth": "n", "reading": "m", "count": 1}]
+    assert [f["name"] for f in values["folded"]] == list(FOLDINGS)
     text = as_text(found)
     assert text.startswith("page\tlines\tcharacters\tCER\tWER\na\t3\t")
     assert "n→m 1" in text

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ocr_core.errors import ModelError
+from ocr_core.errors import MissingDependency, UsageError
 from ocr_core.models.remote import MODELS_VARIABLE
 from ocr_core.recognizers.protocol import Recognizer
 from ocr_core.recognizers.published import pull_published
@@ -101,5 +101,18 @@ def test_transcripts_are_whole(engine: Recognizer) -> None:
 
 
 def test_a_name_that_is_not_registered_is_refused() -> None:
-    with pytest.raises(ModelError, match="no line reader 'nobody'"):
+    with pytest.raises(
+        UsageError, match=r"no line reader 'nobody'\s+Choose one of: crnn-latin, crnn-published"
+    ):
         load_reader("nobody")
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:", "cuda:x", "cpu:0", ""])
+def test_a_device_of_no_known_name_is_refused(device: str) -> None:
+    with pytest.raises(UsageError, match="no device"):
+        load_reader("crnn-latin", device=device)
+
+
+def test_a_gpu_that_is_not_there_is_refused() -> None:
+    with pytest.raises(MissingDependency, match="cuda:99"):
+        load_reader("crnn-latin", device="cuda:99")

@@ -1,4 +1,4 @@
-"""Ground truth of every kind of file comes in as the same lines."""
+"""What can be learnt from is cut as it should be."""
 
 from __future__ import annotations
 
@@ -7,20 +7,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
-from ocr_core.errors import UsageError
 from ocr_core.ground_truth import read_page
-from ocr_core.training.ground_truth import (
-    cut_lines,
-    cuttable,
-    read_line_folder,
-    read_pages,
-    read_parquet,
-    shape_of,
-)
+from ocr_core.training.ground_truth import cut_lines, cuttable, read_pages, shape_of
 
 ALTO = """<alto xmlns="http://www.loc.gov/standards/alto/ns-v4#"><Layout><Page><PrintSpace><TextBlock>
 <TextLine BASELINE="10 50 90 52"><Shape><Polygon POINTS="10 30 90 32 90 60 10 58"/></Shape>
@@ -64,30 +54,3 @@ def test_guessed_baselines_leave_the_pictures_of_other_lines_alone(letters: Path
     assert first.image.shape[0] == pytest.approx(own[0].image.shape[0], rel=0.2)
     assert len(list(cut_lines(grey, [bare]))) == 1
     assert list(cut_lines(grey, [])) == []
-
-
-def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no folder"):
-        list(read_pages(tmp_path / "none"))
-
-
-def test_parquet_of_lines(tmp_path: Path) -> None:
-    ok, data = cv2.imencode(".png", np.full((20, 60), 200, np.uint8))
-    assert ok
-    image = {"bytes": data.tobytes(), "path": "x.png"}
-    rows = [{"image": image, "text": t, "page": "p7"} for t in ("one", "", "two")]
-    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "l.parquet")
-    assert [(c.text, c.page, c.pixels.shape) for c in read_parquet(tmp_path / "l.parquet")] == [
-        ("one", "p7", (20, 60)),
-        ("two", "p7", (20, 60)),
-    ]
-    pq.write_table(pa.Table.from_pylist(rows).drop_columns("page"), tmp_path / "iam.parquet")
-    assert [c.page for c in read_parquet(tmp_path / "iam.parquet")] == ["iam-1", "iam-3"]
-
-
-def test_folder_of_lines(tmp_path: Path) -> None:
-    for name, text in (("p1_01", "one"), ("p1_02", "two"), ("p2_01", "no picture")):
-        (tmp_path / f"{name}.gt.txt").write_text(text + "\n", "utf-8")
-        if text != "no picture":
-            cv2.imwrite(str(tmp_path / f"{name}.png"), np.full((20, 60), 200, np.uint8))
-    assert [(c.page, c.text) for c in read_line_folder(tmp_path)] == [("p1", "one"), ("p1", "two")]

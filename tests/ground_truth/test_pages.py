@@ -81,8 +81,20 @@ def test_files_are_found_by_name_in_several_folders(tmp_path: Path) -> None:
     assert len({p.name for p in find_pages(same, only=["a"])}) == 2
     with pytest.raises(UsageError, match="named c"):
         find_pages(both, only=["a", "c"])
-    with pytest.raises(UsageError, match="no folder"):
+    with pytest.raises(UsageError, match="four"):
         find_pages([tmp_path / "four"])
+
+
+def test_pages_are_named_by_pattern_or_as_files(tmp_path: Path) -> None:
+    for name in ("letter_1", "letter_2", "note", "METS"):
+        (tmp_path / f"{name}.xml").write_text("<mets/>" if name == "METS" else PAGE, "utf-8")
+    assert [p.name for p in find_pages([tmp_path])] == ["letter_1", "letter_2", "note"]
+    assert [p.name for p in find_pages([tmp_path], only=["letter*"])] == ["letter_1", "letter_2"]
+    assert [p.name for p in find_pages([tmp_path / "note.xml"])] == ["note"]
+    with pytest.raises(UsageError, match=r"named letter_\?\?"):
+        find_pages([tmp_path], only=["note", "letter_??"])
+    with pytest.raises(UsageError, match="METS"):
+        find_pages([tmp_path / "METS.xml"])
 
 
 @pytest.mark.parametrize("content", ["<html/>", "not xml", "<PcGts", ""])

@@ -1,4 +1,4 @@
-"""Ground truth of pages: PAGE and ALTO files as they are, nothing normalised and no line left out.
+"""Ground truth of pages: PAGE and ALTO files.
 
 Coordinates are pixels of the page image, origin top left.
 """
@@ -9,6 +9,7 @@ import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
@@ -63,35 +64,42 @@ class TruthPage:
 
 
 def find_pages(
-    folders: Sequence[Path], only: Sequence[str] = (), images: Sequence[Path] = ()
+    places: Sequence[Path], only: Sequence[str] = (), images: Sequence[Path] = ()
 ) -> list[TruthPage]:
-    """The PAGE and ALTO files of folders, by name.
+    """The PAGE and ALTO files of folders, by name, and single ones.
 
     Args:
-        folders: each is searched itself, not its subfolders.
-        only: names (without suffix) of the files wanted; all if empty.
+        places: files; and folders, each searched itself, not its subfolders. A METS file in a folder, the table of contents
+            of many exports, is left out.
+        only: names (without suffix) of the files wanted, or patterns of them with ``*`` and ``?``; all if empty.
         images: further folders to look for page images in, besides the file's own.
 
     Raises:
-        UsageError: a folder is missing, a wanted name is not there, or a file is neither PAGE nor ALTO.
+        UsageError: a place is missing, a wanted name is not there, or a file is neither PAGE nor ALTO.
     """
     paths: list[Path] = []
-    for folder in folders:
-        if not folder.is_dir():
-            raise UsageError(f"There is no folder {folder}.", remedy="Name folders with PAGE or ALTO files.")
-        paths += sorted(folder.glob("*.xml"))
-    missing = sorted(set(only) - {path.stem for path in paths})
+    for place in places:
+        if not place.exists():
+            raise UsageError(f"There is no {place}.", remedy="Name folders with PAGE or ALTO files.")
+        found = sorted(place.glob("*.xml")) if place.is_dir() else [place]
+        paths += [path for path in found if not place.is_dir() or path.stem.lower() != "mets"]
+    missing = [name for name in only if not any(is_wanted(path.stem, (name,)) for path in paths)]
     if missing:
         raise UsageError(
             f"No ground truth is named {', '.join(missing)}.",
-            remedy="Give the names of XML files without their suffix.",
+            remedy="Give the names of XML files without their suffix; * stands for any characters.",
         )
     called = _called({path.parent for path in paths})
     return [
         read_page(path, images, called[path.parent] + path.stem)
         for path in paths
-        if not only or path.stem in only
+        if is_wanted(path.stem, only)
     ]
+
+
+def is_wanted(name: str, only: Sequence[str]) -> bool:
+    """Whether a name is one of `only`, or fits a pattern there with ``*`` and ``?``; every name where `only` is empty."""
+    return not only or any(name == one or fnmatchcase(name, one) for one in only)
 
 
 def read_page(path: Path, images: Sequence[Path] = (), name: str = "") -> TruthPage:
