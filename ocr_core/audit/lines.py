@@ -87,7 +87,7 @@ def _holds_cut_lines(place: Path) -> bool:
 
 
 def _cut_lines(place: Path) -> Iterator[CutLine]:
-    in_parquet = place.is_file() or any(place.glob("*.parquet"))
+    in_parquet = not place.is_dir() or any(place.glob("*.parquet"))
     return read_parquet(place) if in_parquet else read_line_folder(place)
 
 

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
+from flows.cli import _run_command
 from ocr_core.audit.evaluate import evaluate
 from ocr_core.audit.report import as_html, as_json, as_text
 from ocr_core.audit.text import FOLDINGS
@@ -244,3 +245,27 @@ def test_the_command_writes_table_json_and_report(letter: Path, samples: Path, t
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["engine"]["settings"]["decoding"] == "beam"
     assert report.read_text("utf-8").count("data:image/jpeg") >= 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--engine", "nobody"], 1, "crnn-latin"),
+        (["--device", "gpu"], 1, "auto, cpu"),
+        (["--device", "cuda:99"], 3, "GPU"),
+        (["--only", "z*"], 1, "named z*"),
+        (["--only", "a"], 2, "no page image"),
+        (["--decoding", "greedy", "--html", "new/report.html"], 10, "a: no page image"),
+    ],
+)
+def test_the_command_ends_as_it_says(
+    arguments: list[str], code: int, message: str, folder: Path,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    (folder / "a.png").unlink()
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", ["warraq", "eval", ".", *arguments])
+    assert _run_command() == code
+    streams = capsys.readouterr()
+    assert message in streams.err
+    assert ("b\t2\t" in streams.out) == (folder / "new/report.html").exists() == (code == 10)
