@@ -11,6 +11,7 @@ import click
 
 from flows.commands.doctor import doctor
 from flows.commands.evaluate import evaluate
+from flows.commands.export import export
 from flows.commands.models import models
 from flows.commands.query import search, sql
 from flows.commands.run import retry, run
@@ -42,7 +43,7 @@ def cli(context: click.Context, verbose: int) -> None:
         logging.getLogger(package).setLevel(level)
 
 
-for command in (run, status, retry, search, sql, show, models, train, evaluate, doctor):
+for command in (run, status, retry, search, sql, show, export, models, train, evaluate, doctor):
     cli.add_command(command)
 
 

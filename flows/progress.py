@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import (
@@ -87,20 +85,52 @@ class TerminalProgress:
             self._bar = None
 
 
-@contextmanager
-def page_counter() -> Iterator[Callable[[int, int | None], None]]:
-    """A bar on a terminal, gone at the end, to be told pages done and pages in all (None: not known)."""
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("pages"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("measuring", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+class CountedProgress:
+    """A bar for work that is counted beforehand; elsewhere than on a terminal, a line now and then."""
+
+    def __init__(self, doing: str, of_what: str) -> None:
+        self._console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
+        self._bar = Progress(
+            TextColumn(doing),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn(of_what),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
+        )
+        self._doing, self._of_what = doing, of_what
+        self._task = self._bar.add_task("", total=None)
+        self._next_line = time.monotonic() + SECONDS_BETWEEN_LINES
+
+    def __enter__(self) -> CountedProgress:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def start(self, total: int) -> None:
+        self._bar.update(self._task, total=total)
+
+    def at(self, done: int, total: int | None) -> None:
+        """Of work whose total is not known from the start."""
+        self._bar.update(self._task, completed=done, total=total)
+        self._say()
+
+    def advance(self, count: int) -> None:
+        self._bar.update(self._task, advance=count)
+        self._say()
+
+    def _say(self) -> None:
+        if not self._console.is_terminal and time.monotonic() >= self._next_line:
+            self._next_line = time.monotonic() + SECONDS_BETWEEN_LINES
+            task = self._bar.tasks[0]
+            total = "" if task.total is None else f" of {task.total:.0f}"
+            self._console.print(f"{self._doing}: {task.completed:.0f}{total} {self._of_what}")
 
 
 def _describe(result: PageResult | Failure) -> str:

@@ -61,7 +61,7 @@ class PageRange:
     """
 
     def __init__(self, text: str) -> None:
-        self._ranges: list[tuple[int, int | None]] = []
+        self.ranges: list[tuple[int, int | None]] = []  # low to high, both included; high None: to the end
         for part in filter(None, (p.strip() for p in text.split(","))):
             first, dash, last = part.partition("-")
             try:
@@ -71,9 +71,9 @@ class PageRange:
                 raise ValueError(f"{part!r} is no page range; write for example 1-5,8,12-") from None
             if low < 1 or (high is not None and high < low):
                 raise ValueError(f"{part!r} is no page range: pages count from 1, low to high")
-            self._ranges.append((low, high))
+            self.ranges.append((low, high))
 
     def __contains__(self, number: int) -> bool:
-        return not self._ranges or any(
-            low <= number and (high is None or number <= high) for low, high in self._ranges
+        return not self.ranges or any(
+            low <= number and (high is None or number <= high) for low, high in self.ranges
         )

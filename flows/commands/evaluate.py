@@ -58,7 +58,7 @@ def evaluate(
     Case, punctuation and accents count in CER and WER; below them are the rates with less told apart. In brackets are 95 %
     intervals over pages. What cannot be measured is named on stderr; exit code 10 if whole pages are among it.
     """
-    from flows.progress import page_counter
+    from flows.progress import CountedProgress
     from ocr_core.audit import report
     from ocr_core.audit.evaluate import evaluate as measure
     from ocr_core.recognizers.register import load_reader
@@ -66,8 +66,8 @@ def evaluate(
     if html is not None:
         html.parent.mkdir(parents=True, exist_ok=True)
     reader = load_reader(engine, device=device, decoding=decoding)
-    with page_counter() as progress:
-        found = measure(reader, places, only=only, images=images, worst=worst, progress=progress)
+    with CountedProgress("measuring", "pages") as progress:
+        found = measure(reader, places, only=only, images=images, worst=worst, progress=progress.at)
     if html is not None:
         html.write_text(report.as_html(found), "utf-8")
         click.echo(f"The report is in {html}.", err=True)

@@ -1,0 +1,103 @@
+"""`warraq export`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from ocr_core.exports import Summary
+
+_FORMATS = ["txt", "jsonl", "csv", "alto", "page", "hocr", "tei", "pdf", "iiif"]
+MOST_PROBLEMS_SHOWN = 20
+
+
+@click.command()
+@click.option("--library", required=True, type=click.Path(path_type=Path))
+@click.option("--format", "format_", required=True, type=click.Choice(_FORMATS))
+@click.option(
+    "--output",
+    default="-",
+    show_default=True,
+    metavar="DIR|FILE|-",
+    help="A folder, or one file, or - for standard output.",
+)
+@click.option("--collection", default=None, help="Only this collection.")
+@click.option(
+    "--document", "documents", multiple=True, metavar="PATH|ID", help="Only this document; may be repeated."
+)
+@click.option("--pages", default="", metavar="1-5,8", help="Only these pages of each document.")
+@click.option(
+    "--images/--no-images",
+    default=None,
+    help="Copy the page images beside the files. Default: for iiif, which is of no use without.",
+)
+@click.option(
+    "--base-url",
+    default="http://localhost:8000",
+    show_default=True,
+    help="Where the folder will be served from (iiif).",
+)
+def export(
+    library: Path,
+    format_: str,
+    output: str,
+    collection: str | None,
+    documents: tuple[str, ...],
+    pages: str,
+    images: bool | None,
+    base_url: str,
+) -> int:
+    """Write pages of a library in a format that other programs and archives read.
+
+    txt (a line for each line), jsonl (an object a page), csv (a row a line); alto, page, hocr: a file a page; tei, pdf
+    (searchable, PDF/A), iiif: a file a document. In a folder, files are named after their sources. Exit code 10 if
+    something could not be exported whole; it is named.
+    """
+    from flows.progress import CountedProgress
+    from ocr_core.config import PageRange
+    from ocr_core.errors import UsageError
+    from ocr_core.exports import FORMATS, Destination, Options, Selection
+    from ocr_core.exports import export as write
+    from ocr_core.library import Library
+
+    try:
+        selection = Selection(collection, documents, PageRange(pages))
+    except ValueError as error:
+        raise UsageError(f"--pages: {error}.", remedy="See `warraq export --help`.") from None
+    chosen = FORMATS[format_]
+    destination = Destination.of(output, chosen)
+    to_stdout = destination == Destination()
+    if to_stdout and chosen.binary and sys.stdout.isatty():
+        raise UsageError(
+            "That would fill the terminal with binary data.", remedy="Give --output FILE or DIR."
+        )
+    with CountedProgress("exporting", "pages") as progress:
+        summary = write(
+            Library.open(library.absolute()),
+            chosen,
+            destination,
+            selection,
+            Options(images, base_url),
+            start=progress.start,
+            advance=progress.advance,
+        )
+    _report(summary, output, to_stdout)
+    return 10 if summary.problem_count else 0
+
+
+def _report(summary: Summary, output: str, to_stdout: bool) -> None:
+    from ocr_core.search.render import printable
+
+    for what, why in summary.problems[:MOST_PROBLEMS_SHOWN]:
+        click.echo(f"{printable(what)}: {printable(why)}", err=True)
+    hidden = summary.problem_count - min(len(summary.problems), MOST_PROBLEMS_SHOWN)
+    if hidden:
+        click.echo(f"… and {hidden} more", err=True)
+    where = "" if to_stdout else f", {summary.files} files in {printable(output)}"
+    click.echo(
+        f"{summary.pages} pages of {summary.documents} documents, {summary.lines} lines{where}", err=True
+    )

@@ -1,0 +1,91 @@
+"""Images of pages for files that hold or accompany them: JPEG, as the page is seen."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ocr_core.errors import LibraryError, PageError
+from ocr_core.exports.model import ExportPage
+from ocr_core.records import Document, Failure, PageArray, SourceFile
+from ocr_core.sources import ReadSettings, identify, read_pages
+
+_QUALITY = 85
+_ORIENTATION = 0x0112  # the tag of EXIF
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A page as a JPEG file, of the size its lines are measured on."""
+
+    data: bytes
+    width: int
+    height: int
+    grey: bool
+
+
+class Pictures:
+    """Reads the sources of pages again; a document that comes page after page is verified once."""
+
+    def __init__(self) -> None:
+        self._document: Document | None = None
+
+    def of(self, page: ExportPage) -> Picture:
+        """The original JPEG where the page is one, else its pixels as a new one.
+
+        Raises:
+            LibraryError: the source has moved or changed.
+            PageError: it can no longer be read.
+        """
+        document = self._open(page)
+        if document.media_type == "image/jpeg":
+            picture = _as_stored(document.source.path.read_bytes(), page)
+            if picture is not None:
+                return picture
+        settings = ReadSettings(colour=True)
+        if page.origin == "rendered" and page.dpi:  # as large as the run drew it
+            settings = replace(settings, dpi=round(page.dpi))
+        image = next(iter(read_pages([document.page(page.number)], settings=settings)))
+        if isinstance(image, Failure):
+            raise PageError(image.kind, image.message, remedy=image.remedy)
+        if image.pixels.shape[:2] != (page.height, page.width):
+            raise LibraryError(
+                "Its image has another size than when it was read.", remedy="Run it again: warraq run."
+            )
+        return _encoded(image.pixels)
+
+    def _open(self, page: ExportPage) -> Document:
+        if self._document is not None and self._document.doc_id == page.doc_id:
+            return self._document
+        path = Path(page.root) / page.source_path
+        if not path.is_file():
+            raise LibraryError("Its source file is no longer there.", remedy=f"Put {path} back.")
+        document = identify(SourceFile(path, Path(page.root), page.source_path))
+        if isinstance(document, Failure) or document.doc_id != page.doc_id:
+            raise LibraryError(
+                "Its source file has changed since it was read.", remedy="Run it again: warraq run."
+            )
+        self._document = document
+        return document
+
+
+def _as_stored(data: bytes, page: ExportPage) -> Picture | None:
+    """A JPEG file unchanged, if any viewer shows it as the page was read: upright, grey or RGB."""
+    with Image.open(io.BytesIO(data)) as image:
+        plain = image.mode in ("L", "RGB") and image.getexif().get(_ORIENTATION, 1) == 1
+        if not plain or image.size != (page.width, page.height):
+            return None
+        return Picture(data, *image.size, grey=image.mode == "L")
+
+
+def _encoded(pixels: PageArray) -> Picture:
+    if pixels.ndim == 3 and (pixels == pixels[..., :1]).all():
+        pixels = pixels[..., 0]
+    out = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(out, "JPEG", quality=_QUALITY)
+    height, width = pixels.shape[:2]
+    return Picture(out.getvalue(), width, height, grey=pixels.ndim == 2)

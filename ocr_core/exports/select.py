@@ -1,0 +1,252 @@
+"""Pages out of a library, one after the other: memory does not grow with the library."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import duckdb
+import pyarrow as pa
+
+from ocr_core.config import PageRange
+from ocr_core.errors import LibraryError, NothingToDo, UsageError
+from ocr_core.exports.model import ExportLine, ExportPage, PlacedWord, fit
+from ocr_core.exports.words import divide
+from ocr_core.library import Library
+from ocr_core.records import Box, EngineStamp, Point
+
+BY_PATH_UP_TO: Final = 20_000  # pages; above, pages come in the order in which their lines lie in the files
+_MEMORY: Final = "1GiB"  # of each of DuckDB's two connections; what is more goes to a temporary folder
+_PAGES_AT_ONCE: Final = 1000
+_SHORTEST_ID: Final = 6
+
+# Names are compared before the selection, so that a document is called the same whatever is exported with it.
+_HEADS: Final = """
+WITH named AS (
+  SELECT p.page_id, p.doc_id, p.collection, p.root, p.source_path, p.media_type, p.page_number AS number,
+         greatest(coalesce(d.pages, 1), p.page_number) AS pages_of_document,
+         p.origin, p.width, p.height, p.dpi, p.script, p.status, p.confidence, p.run_id, p.created_at,
+         coalesce(r.warraq_version, '') AS warraq_version,
+         min(p.doc_id) OVER same_name <> max(p.doc_id) OVER same_name AS name_is_shared
+  FROM pages p LEFT JOIN documents d USING (doc_id) LEFT JOIN runs r ON r.run_id = p.run_id
+  WINDOW same_name AS (
+    PARTITION BY p.collection, lower(regexp_replace(p.source_path, '[.][^./]*$', ''))))
+SELECT {columns} FROM named WHERE {where}
+"""
+_LINE_COLUMNS: Final = (
+    "page_id, run_id, line_id, line_order, x0, y0, x1, y1, polygon_x, polygon_y, baseline_x, baseline_y, "
+    "region, direction, script, hand, text, confidence, engine, engine_version, model_sha256, flags, "
+    "word_text, word_confidence, word_x0, word_y0, word_x1, word_y1"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which pages: of one collection, of some documents, some page numbers of each; all where nothing is said.
+
+    Attributes:
+        documents: source paths, or document ids of which the first six characters suffice.
+        pages: as `--pages` has them: `1-5,8,12-`.
+    """
+
+    collection: str | None = None
+    documents: tuple[str, ...] = ()
+    pages: PageRange = field(default_factory=lambda: PageRange(""))
+
+    def condition(self) -> tuple[str, dict[str, Any]]:
+        """SQL over the columns of a page, and its parameters."""
+        clauses, values = ["true"], dict[str, Any]()
+        if self.collection is not None:
+            clauses.append("collection = $collection")
+            values["collection"] = self.collection
+        if self.documents:
+            any_of = []
+            for number, document in enumerate(self.documents):
+                values[f"d{number}"] = document
+                any_of.append(f"source_path = $d{number}")
+                if len(document) >= _SHORTEST_ID:
+                    any_of.append(f"starts_with(doc_id, $d{number})")
+            clauses.append(f"({' OR '.join(any_of)})")
+        if self.pages.ranges:
+            ranges = [f"number BETWEEN {low} AND {high or 2**31 - 1}" for low, high in self.pages.ranges]
+            clauses.append(f"({' OR '.join(ranges)})")
+        return " AND ".join(clauses), values
+
+
+class Selected:
+    """The selected pages of one version of a library. Close it when done.
+
+    Attributes:
+        pages, documents: how many.
+
+    Raises:
+        UsageError: no page belongs to the collection or to one of the documents named.
+        NothingToDo: the library is empty.
+        LibraryError: the library cannot be read.
+    """
+
+    def __init__(self, library: Library, selection: Selection) -> None:
+        self._spill = tempfile.TemporaryDirectory(prefix="warraq-export-")
+        with _readable(library):
+            snapshot = library.snapshot()
+            self._heads, self._lines = (snapshot.connect(memory_limit=_MEMORY) for _ in range(2))
+            for con in (self._heads, self._lines):
+                con.execute("SET temp_directory = $folder", {"folder": self._spill.name})
+            self._where, self._values = selection.condition()
+            query = _HEADS.format(columns="count(*), count(DISTINCT doc_id)", where=self._where)
+            self.pages, self.documents = self._heads.execute(query, self._values).fetchall()[0]
+            if not self.pages:
+                raise self._nothing(selection)
+            for document in selection.documents if len(selection.documents) > 1 else ():
+                self._check(document, selection)
+        self._library = library
+
+    def __enter__(self) -> Selected:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._heads.close()
+        self._lines.close()
+        self._spill.cleanup()
+
+    def __iter__(self) -> Iterator[ExportPage]:
+        """Pages of a document together and in order; documents by path, in large libraries by id."""
+        by = "collection, source_path, doc_id, number" if self.pages <= BY_PATH_UP_TO else "doc_id, number"
+        with _readable(self._library):
+            query = _HEADS.format(columns="*", where=self._where) + f" ORDER BY {by}"
+            reader = self._heads.sql(query, params=self._values).to_arrow_reader(_PAGES_AT_ONCE)
+            for batch in reader:
+                yield from self._with_lines(batch.to_pylist())
+
+    def _with_lines(self, heads: list[dict[str, Any]]) -> Iterator[ExportPage]:
+        # The range lets the reader of the files skip what lies elsewhere; the list then picks the pages.
+        ids = [head["doc_id"] for head in heads]
+        marks = ", ".join("?" * len(heads))
+        query = f"""
+            SELECT {_LINE_COLUMNS} FROM lines WHERE doc_id BETWEEN ? AND ? AND page_id IN ({marks})
+            ORDER BY page_id, run_id, line_order
+        """
+        values = [min(ids), max(ids), *(head["page_id"] for head in heads)]
+        table = self._lines.sql(query, params=values).to_arrow_table()
+        spans = _spans(table)
+        for head in heads:
+            start, stop = spans.get((head["page_id"], head["run_id"]), (0, 0))
+            yield _page(head, table.slice(start, stop - start).to_pylist())
+
+    def _check(self, document: str, selection: Selection) -> None:
+        where, values = Selection(selection.collection, (document,), selection.pages).condition()
+        query = _HEADS.format(columns="count(*)", where=where)
+        if not self._heads.execute(query, values).fetchall()[0][0]:
+            raise self._nothing(Selection(selection.collection, (document,), selection.pages))
+
+    def _nothing(self, selection: Selection) -> UsageError | NothingToDo:
+        known = [row[0] for row in self._heads.execute("SELECT DISTINCT collection FROM pages").fetchall()]
+        if not known:
+            return NothingToDo(
+                "The library holds no pages.", remedy="Fill it: warraq run SOURCE --library DIR"
+            )
+        if selection.collection is not None and selection.collection not in known:
+            return UsageError(
+                f"There is no collection {selection.collection!r}.",
+                remedy=f"It holds: {', '.join(sorted(known)[:20])}.",
+            )
+        return UsageError(
+            "No page is selected"
+            + (f" by {', '.join(map(repr, selection.documents))}." if selection.documents else "."),
+            remedy="Name documents as `warraq sql 'SELECT source_path, doc_id FROM documents'` lists them, "
+            "and pages they have.",
+        )
+
+
+class _readable:
+    """Turns what a damaged or vanished file raises into a LibraryError."""
+
+    def __init__(self, library: Library) -> None:
+        self._root = library.root
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if isinstance(error, (duckdb.Error, pa.ArrowException)):
+            raise LibraryError(
+                f"{self._root} cannot be read: {error}",
+                remedy="Check the disk and that its temporary folder has room; else restore from a backup.",
+            ) from error
+
+
+def _spans(table: pa.Table) -> dict[tuple[str, str], tuple[int, int]]:
+    """Rows [start, stop) of each page and run of a table that is sorted by them."""
+    spans: dict[tuple[str, str], tuple[int, int]] = {}
+    keys = zip(table["page_id"].to_pylist(), table["run_id"].to_pylist(), strict=True)
+    for row, key in enumerate(keys):
+        start, _ = spans.get(key, (row, row))
+        spans[key] = (start, row + 1)
+    return spans
+
+
+def _page(head: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> ExportPage:
+    fields: dict[str, Any] = {n: fit(v) if isinstance(v, str) else v for n, v in head.items()}
+    fields |= {"root": head["root"] or "", "source_path": head["source_path"]}  # they name a file
+    lines = tuple(_line(row, number, head) for number, row in enumerate(rows, 1))
+    return ExportPage(**fields, lines=lines)
+
+
+def _line(row: Mapping[str, Any], number: int, page: Mapping[str, Any]) -> ExportLine:
+    sheet = Box(0, 0, max(1, page["width"] or 1), max(1, page["height"] or 1))
+    box = _inside(Box(row["x0"], row["y0"], row["x1"], row["y1"]), sheet)
+    polygon = _points(row["polygon_x"], row["polygon_y"], sheet)
+    if len(polygon) < 3:
+        right, bottom = box.x1 - 1, box.y1 - 1
+        polygon = ((box.x0, box.y0), (right, box.y0), (right, bottom), (box.x0, bottom))
+    baseline = _points(row["baseline_x"], row["baseline_y"], sheet)
+    text, direction = fit(row["text"] or ""), row["direction"] or "ltr"
+    return ExportLine(
+        line_id=row["line_id"],
+        number=number,
+        text=text,
+        box=box,
+        polygon=polygon,
+        baseline=baseline if len(baseline) > 1 else (),
+        region=fit(row["region"] or "text"),
+        direction=direction,
+        script=row["script"] or "",
+        hand=row["hand"] or "",
+        confidence=_probability(row["confidence"]),
+        engine=EngineStamp(
+            fit(row["engine"] or ""), fit(row["engine_version"] or ""), fit(row["model_sha256"] or "")
+        ),
+        flags=tuple(fit(flag) for flag in row["flags"] or ()),
+        words=_measured(row, text, sheet) or divide(text.split(), box, polygon, direction),
+    )
+
+
+def _measured(row: Mapping[str, Any], text: str, sheet: Box) -> tuple[PlacedWord, ...]:
+    """The engine's words, if they are those of the text."""
+    words = [fit(word) for word in row["word_text"] or ()]
+    if not words or words != text.split():
+        return ()
+    sides = zip(*(row[f"word_{side}"] for side in ("x0", "y0", "x1", "y1")), strict=True)
+    boxes = [_inside(Box(*corners), sheet) for corners in sides]
+    sure = [_probability(c) for c in row["word_confidence"]]
+    return tuple(PlacedWord(*found, measured=True) for found in zip(words, boxes, sure, strict=True))
+
+
+def _inside(box: Box, sheet: Box) -> Box:
+    """The part of a box that lies on the page, at least a pixel of it."""
+    x0, y0 = (min(max(low, 0), limit - 1) for low, limit in ((box.x0, sheet.x1), (box.y0, sheet.y1)))
+    return Box(x0, y0, max(x0 + 1, min(box.x1, sheet.x1)), max(y0 + 1, min(box.y1, sheet.y1)))
+
+
+def _points(xs: Sequence[int] | None, ys: Sequence[int] | None, sheet: Box) -> tuple[Point, ...]:
+    """Different points, on the page."""
+    pairs = zip(xs or (), ys or (), strict=False)
+    return tuple(
+        dict.fromkeys((min(max(x, 0), sheet.x1 - 1), min(max(y, 0), sheet.y1 - 1)) for x, y in pairs)
+    )
+
+
+def _probability(value: float | None) -> float | None:
+    return None if value is None or value != value else min(1.0, max(0.0, float(value)))
