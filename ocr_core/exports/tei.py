@@ -77,10 +77,10 @@ def _header(page: ExportPage, engines: dict[EngineStamp, str], runs: dict[str, E
     )
     warraq = E.application(E.label("Warraq"), ident="warraq", version=__version__)
     apps = [_application(engine, own_id) for engine, own_id in engines.items()]
-    changes = [
-        E.change(f"Run {run}, Warraq {page.warraq_version}".rstrip(), when=f"{page.created_at:%Y-%m-%d}")
-        for run, page in runs.items()
-    ]
+    changes = []
+    for run, of_run in runs.items():
+        made_with = f", Warraq {of_run.warraq_version}" if of_run.warraq_version else ""
+        changes.append(E.change(f"Run {run}{made_with}", when=f"{of_run.created_at:%Y-%m-%d}"))
     return E.teiHeader(file_desc, E.encodingDesc(E.appInfo(warraq, *apps)), E.revisionDesc(*changes))
 
 
