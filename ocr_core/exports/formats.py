@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import BinaryIO, Final
 
-from ocr_core.exports import alto, hocr, iiif, page_xml, tei, text
+from ocr_core.exports import alto, hocr, iiif, page_xml, pdf, tei, text
 from ocr_core.exports.context import Context
 from ocr_core.exports.model import ExportPage
 
@@ -52,6 +52,7 @@ FORMATS: Final[dict[str, Format]] = {
         Format("page", ".xml", Unit.PAGE, page_xml.write),
         Format("hocr", ".hocr", Unit.PAGE, hocr.write),
         Format("tei", ".xml", Unit.DOCUMENT, tei.write),
+        Format("pdf", ".pdf", Unit.DOCUMENT, pdf.write, binary=True),
         Format("iiif", ".json", Unit.DOCUMENT, iiif.write, needs_images=True),
     )
 }
