@@ -35,7 +35,8 @@ def content(page: ExportPage, font: GlyphlessFont, scale: float) -> bytes:
 def painted(word: str) -> str:
     """A word as it is painted from left to right: runs of Latin letters and digits keep their order within the rest.
 
-    Vowel signs go before their letter, and brackets stay as they are: poppler and PDFium turn all of it round alike.
+    Vowel signs go before their letter: poppler and PDFium turn every character round. Brackets stay as they are; poppler
+    copies them so, PDFium mirrored.
     """
     if direction_of(word) != "rtl":
         return word
