@@ -12,7 +12,10 @@ import click
 @click.command("eval")
 @click.argument("places", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PLACE...")
 @click.option(
-    "--engine", default="crnn-latin", show_default=True, help="A line reader of `warraq models list`."
+    "--engine",
+    default="crnn-latin",
+    show_default=True,
+    help="A line reader of `warraq models list`, or a .safetensors file of `warraq train crnn`.",
 )
 @click.option(
     "--only",

@@ -14,7 +14,10 @@ def train() -> None:
 
 @train.command()
 @click.option(
-    "--config", required=True, type=click.Path(path_type=Path), help="TOML file: data, network, schedule."
+    "--config",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="TOML file: data, network, schedule; or crnn-latin, crnn-published: the recipes of those.",
 )
 @click.option("--data", type=click.Path(path_type=Path), help="Folder that the corpora's paths start from.")
 @click.option(
@@ -24,7 +27,25 @@ def crnn(config: Path, data: Path | None, folder: Path | None) -> None:
     """Train a line reader (CNN, BiLSTM, CTC) on PAGE, ALTO, Parquet or *.gt.txt ground truth.
 
     Started again after any interruption, it goes on where it was. At the end the folder of the run holds the
-    weights, a model card, the curves (HTML) and the table of metrics (CSV).
+    weights, a model card, the curves (HTML) and the table of metrics (CSV); `warraq eval --engine WEIGHTS` measures
+    them. A configuration that goes on from the packaged weights with pages of your own:
+
+    \b
+        name = "my-reader"
+        data = "my-letters"           # a folder of PAGE or ALTO files with their images
+        [run]
+        folder = "runs/my-reader"
+        [network]
+        init = "crnn-latin"
+        [schedule]
+        steps = 2000
+        peak = 5e-4
+        [[corpora]]
+        name = "letters"
+        path = "."
+        format = "pages"              # or "lines" (*.png with *.gt.txt), or "parquet"
+        document = '^(.+)_\\d+$'       # what of a page's name tells its document; whole documents are held out
+        dev_fraction = 0.1
     """
     import logging
 
@@ -32,7 +53,9 @@ def crnn(config: Path, data: Path | None, folder: Path | None) -> None:
     from ocr_core.training.crnn import train_crnn
 
     logging.getLogger("ocr_core.training").setLevel(logging.INFO)
-    train_crnn(load_config(config, data=data, folder=folder))
+    settings = load_config(config, data=data, folder=folder)
+    train_crnn(settings)
+    click.echo(settings.run.folder / f"{settings.name}-{settings.version}.safetensors")
 
 
 @train.command()
@@ -97,4 +120,5 @@ def inspect(config: Path | None, data: Path | None, html: Path | None) -> None:
         raise UsageError("nothing to look at", remedy="Give --config FILE or --data FOLDER.")
     click.echo(report_text(report), nl=False)
     if html is not None:
+        html.parent.mkdir(parents=True, exist_ok=True)
         html.write_text(report_html(report), "utf-8")

@@ -37,8 +37,11 @@ def card_of(name: str, folder: Path = WEIGHTS) -> ModelCard:
     """
     path = folder / f"{name}.json"
     if not path.exists():
-        known = ", ".join(sorted(p.stem for p in folder.glob("*.json"))) or "none"
-        raise ModelError(f"no packaged model {name!r}; there are: {known}", remedy=_REMEDY)
+        known = ", ".join(sorted(p.stem for p in folder.glob("*.json")))
+        raise ModelError(
+            f"no packaged model {name!r}; there are: {known or 'none'}",
+            remedy="Choose one of them." if known else _REMEDY,
+        )
     return read_card(path)
 
 

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from ocr_core.errors import UsageError
 from ocr_core.training.config import CorpusSettings, TrainSettings
-from ocr_core.training.ground_truth import cut_lines, read_cut_lines, read_pages
+from ocr_core.training.ground_truth import cut_lines, read_pages, read_pictures
 from ocr_core.training.text import is_markup, normalise_text
 
 Grey = NDArray[np.uint8]
@@ -173,8 +173,7 @@ def _cuts(corpus: CorpusSettings, path: Path) -> Iterator[_Cut]:
         return _page_cuts(path)
     return (
         _Cut(_scaled(pixels, NOMINAL / pixels.shape[0]), None, 0, 0, line.text, line.page)
-        for line in read_cut_lines(corpus, path)
-        if (pixels := line.pixels()) is not None
+        for line, pixels in read_pictures(corpus, path)
     )
 
 

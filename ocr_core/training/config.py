@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from ocr_core.errors import UsageError
 
+CONFIGS = Path(__file__).parent / "configs"
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -155,12 +156,15 @@ def load_config(path: Path, **changes: Path | None) -> TrainSettings:
     """Read a TOML file of `TrainSettings`.
 
     Args:
-        path: the file.
+        path: the file; or the name of one that comes with Warraq, `crnn-latin` or `crnn-published`.
         changes: `data` and `folder`, to replace those of the file.
 
     Raises:
         UsageError: the file is missing, not TOML, or has unknown keys or values out of bounds.
     """
+    own = CONFIGS / f"{path}.toml"
+    if len(path.parts) == 1 and not path.suffix and not path.exists() and own.is_file():
+        path = own
     try:
         values = tomllib.loads(path.read_text("utf-8"))
         if changes.get("data"):

@@ -6,12 +6,13 @@ import logging
 import math
 import pickle
 import time
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 
 import torch
 from torch import Tensor, nn
 
-from ocr_core.errors import ModelError
+from ocr_core.errors import ModelError, NothingToDo
 from ocr_core.recognizers.charset import Charset
 from ocr_core.recognizers.device import torch_device
 from ocr_core.training.batches import Batch, epoch_batches, plan_epoch
@@ -23,7 +24,7 @@ from ocr_core.training.evaluate import Reading, mean_loss, read_lines
 from ocr_core.training.export import export_run
 from ocr_core.training.gradients import Workers
 from ocr_core.training.metrics import ErrorRates, error_rates
-from ocr_core.training.networks import LineNetwork, begin, same_shape, shape_of
+from ocr_core.training.networks import LEAST, LineNetwork, begin, same_shape, shape_of
 from ocr_core.training.schedule import Progress, fraction_done, rate_of, take_error, take_loss
 
 logger = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ def train_crnn(settings: TrainSettings) -> TrainResult:
 
     Raises:
         UsageError: a corpus cannot be read, or the settings do not fit the weights to begin with.
+        NothingToDo: there is no line to train on.
         MissingDependency: this machine does not have the device.
         ModelError: the checkpoint of the folder belongs to another network, or the weights to begin with are damaged.
     """
@@ -129,19 +131,35 @@ def _start(settings: TrainSettings) -> _Run:
     cache = LineCache(prepare(settings))
     texts = [cache.table["text"][r] for r in cache.rows("train")]
     torch.manual_seed(settings.run.seed)
+    if not settings.network.init and max(Counter("".join(texts)).values(), default=0) < LEAST:
+        raise _nothing(cache)
     network, charset = begin(settings.network, texts)
     network = _placed(network, settings.run.device)
     average = {k: v.detach().clone() for k, v in network.state_dict().items()}
+    covered = sum(charset.covers(text) for text in texts)
+    if not covered:
+        raise _nothing(cache)
+    if not cache.rows("dev"):
+        logger.warning("no document is held out: nothing will tell how well the network reads")
     optimiser = _optimiser(network, settings.schedule)
     run = _Run(settings, cache, charset, network, average, optimiser, Workers(network, settings))
     if (folder / CHECKPOINT).exists():
         _resume(run)
     logger.info(
         "%d lines to train on, %d held out, %d characters, %d parameters; from step %d",
-        len(texts), len(cache.rows("dev")), len(charset.characters),
+        covered, len(cache.rows("dev")), len(charset.characters),
         sum(p.numel() for p in network.parameters()), run.progress.step,
     )  # fmt: skip
     return run
+
+
+def _nothing(cache: LineCache) -> NothingToDo:
+    train, dev = len(cache.rows("train")), len(cache.rows("dev"))
+    return NothingToDo(
+        f"no line to train on: {dev} lines are held out, {train} have a character that occurs fewer than {LEAST} times",
+        remedy="Look at the data with `warraq train inspect`, and at `path`, `document`, `dev` and `dev_fraction` of "
+        "the corpora in the configuration.",
+    )
 
 
 def _placed(network: LineNetwork, device: str) -> LineNetwork:
@@ -231,7 +249,10 @@ def _evaluate(run: _Run, loss: float, *, epoch: bool = False, last: bool = False
         mean,
         rates,
     )
-    logger.info("held out: %s", ", ".join(f"{n} CER {r.cer:.3f} WER {r.wer:.3f}" for n, r in rates.items()))
+    if rates:
+        logger.info(
+            "held out: %s", ", ".join(f"{n} CER {r.cer:.3f} WER {r.wer:.3f}" for n, r in rates.items())
+        )
     if better or (last and not (keeps_best and math.isfinite(run.progress.best))):
         calibration = _calibration(run.cache, read)
         export_run(settings, network, run.charset, rates, run.progress.step, calibration)
@@ -239,6 +260,8 @@ def _evaluate(run: _Run, loss: float, *, epoch: bool = False, last: bool = False
 
 
 def _calibration(cache: LineCache, read: list[tuple[int, Reading]]) -> Calibration:
+    if not read:
+        return Calibration((), math.nan)
     return calibrate(
         [cache.table["text"][row] for row, _ in read], [r.text for _, r in read], [r.confidence for _, r in read],
         [f"{cache.table['corpus'][row]}/{cache.table['document'][row]}" for row, _ in read],
@@ -263,9 +286,11 @@ def _resume(run: _Run) -> None:
     path = run.settings.run.folder / CHECKPOINT
     try:
         state = torch.load(path, map_location=run.settings.run.device, weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+        if missing := {"shape", "characters", "network", "average", "optimiser", "progress"} - set(state):
+            raise pickle.UnpicklingError(f"no {', '.join(sorted(missing))} in it")
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, TypeError) as error:
         raise ModelError(
-            f"the checkpoint {path} cannot be read: {str(error).splitlines()[0]}",
+            f"the checkpoint {path} cannot be read: {(str(error).splitlines() or ['cut short'])[0]}",
             remedy="Take it away to begin the run anew, or restore it from a copy.",
         ) from error
     shape, found = (dict(s, dropout=0) for s in (shape_of(run.network), state["shape"]))

@@ -5,8 +5,10 @@ Text comes as the file has it: :mod:`.text` normalises.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from ocr_core.ground_truth import (
@@ -22,14 +24,22 @@ from ocr_core.layout.crops import Strip, guessed_baseline, page_extents, rectify
 from ocr_core.records import GreyImage
 from ocr_core.training.config import CorpusSettings
 
+log = logging.getLogger(__name__)
+
 
 def read_pages(folder: Path) -> Iterator[TruthPage]:
     """Every PAGE or ALTO file of a folder, by name, that has its image beside it, with the lines that can be cut.
 
+    A warning is logged where some have none.
+
     Raises:
         UsageError: the folder is missing, or a file is neither PAGE nor ALTO.
     """
-    return (cuttable(page) for page in find_pages([folder]) if page.image is not None)
+    pages = find_pages([folder])
+    bare = [page.name for page in pages if page.image is None]
+    if bare:
+        _warn(f"{folder}: {len(bare)} of {len(pages)} pages have no image beside them: {bare[0]} …")
+    return (cuttable(page) for page in pages if page.image is not None)
 
 
 def cuttable(page: TruthPage) -> TruthPage:
@@ -72,3 +82,25 @@ def read_cut_lines(corpus: CorpusSettings, path: Path) -> Iterator[CutLine]:
         UsageError: see `read_parquet` and `read_line_folder`.
     """
     return read_parquet(path) if corpus.format == "parquet" else read_line_folder(path)
+
+
+def read_pictures(corpus: CorpusSettings, path: Path) -> Iterator[tuple[CutLine, GreyImage]]:
+    """Of `read_cut_lines` the lines whose picture can be read, with it: grey uint8 [height, width].
+
+    A warning is logged where there are others.
+    """
+    bare: list[str] = []
+    for line in read_cut_lines(corpus, path):
+        pixels = line.pixels()
+        if pixels is None:
+            bare.append(line.name)
+        else:
+            yield line, pixels
+    if bare:
+        _warn(f"{path}: {len(bare)} lines have no picture that can be read: {bare[0]} …")
+
+
+@cache
+def _warn(message: str) -> None:
+    """Say a thing once, however often the data are gone through."""
+    log.warning(message)

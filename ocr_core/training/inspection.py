@@ -16,7 +16,7 @@ from ocr_core.records import GreyImage
 from ocr_core.training.cache import defect_of, document_of, split_of
 from ocr_core.training.charts import bar_chart, histogram, page, picture, shown, table
 from ocr_core.training.config import CorpusSettings
-from ocr_core.training.ground_truth import cut_lines, read_cut_lines, read_pages
+from ocr_core.training.ground_truth import cut_lines, read_pages, read_pictures
 from ocr_core.training.text import normalise_text
 
 MEASURES = ("characters", "width", "height", "aspect ratio", "pixels a character")
@@ -227,9 +227,7 @@ def _samples(corpora: Sequence[CorpusSettings], data: Path) -> Iterator[Sample]:
 
 def _pairs(corpus: CorpusSettings, path: Path) -> Iterator[tuple[str, str, GreyImage]]:
     if corpus.format != "pages":
-        for cut in read_cut_lines(corpus, path):
-            if (pixels := cut.pixels()) is not None:
-                yield cut.page, cut.text, pixels
+        yield from ((line.page, line.text, pixels) for line, pixels in read_pictures(corpus, path))
         return
     for sheet in read_pages(path):
         image = cv2.imread(str(sheet.image), cv2.IMREAD_GRAYSCALE)

@@ -24,6 +24,9 @@ from ocr_core.training.config import NetworkSettings
 
 logger = logging.getLogger(__name__)
 
+LEAST = 3
+"""Times that a character must occur to be learnt; lines with a rarer one are left out of training."""
+
 
 class PublishedLines(nn.Module):
     """The published network with the face of `Crnn`: ink is 1 and ground 0 in what comes in."""
@@ -74,12 +77,12 @@ def begin(settings: NetworkSettings, texts: Iterable[str]) -> tuple[LineNetwork,
         ModelError: `init` is not there, damaged, or of another kind.
     """
     if not settings.init:
-        charset = Charset.of(texts, least=3)
+        charset = Charset.of(texts, least=LEAST)
         network = _new(settings, charset.classes)
     else:
         network, old = _initial(settings)
         counts = Counter(c for text in texts for c in text if c not in old.characters)
-        new = "".join(sorted(c for c, n in counts.items() if n >= 3))
+        new = "".join(sorted(c for c, n in counts.items() if n >= LEAST))
         charset = Charset(old.characters + new)
         network = _widened(network, charset.classes)
         logger.info("begins with %s; %d characters are new to it: %s", settings.init, len(new), new or "none")

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from ocr_core.errors import ModelError, UsageError
+from ocr_core.audit.evaluate import evaluate
+from ocr_core.errors import ModelError, NothingToDo, UsageError
 from ocr_core.models import read_card
 from ocr_core.recognizers.charset import Charset
 from ocr_core.recognizers.crnn import CrnnRecognizer
 from ocr_core.recognizers.crnn_network import Crnn, CrnnShape
+from ocr_core.recognizers.register import load_reader
 from ocr_core.training.batches import make_batch
 from ocr_core.training.cache import LineCache, prepare
 from ocr_core.training.config import ScheduleSettings, TrainSettings, load_config
@@ -134,6 +136,49 @@ def test_a_pickle_as_checkpoint_is_refused_unopened(settings: TrainSettings, tmp
     assert not (tmp_path / "sprung").exists()
 
 
+@pytest.mark.parametrize("damage", ["empty", "cut", "foreign", "list"])
+def test_a_damaged_checkpoint_is_refused(settings: TrainSettings, damage: str) -> None:
+    train_crnn(settings)
+    path = settings.run.folder / CHECKPOINT
+    if damage in ("empty", "cut"):
+        path.write_bytes(b"" if damage == "empty" else path.read_bytes()[:-200])
+    else:
+        torch.save({"network": {}} if damage == "foreign" else [1], path)
+    with pytest.raises(ModelError, match="cannot be read"):
+        train_crnn(settings)
+
+
+@pytest.mark.parametrize("held_out", [("a", "b", "c"), ("a", "b")])
+def test_without_a_line_to_train_on_nothing_is_begun(
+    settings: TrainSettings, held_out: tuple[str, ...]
+) -> None:
+    # Document c alone has no character three times but the letters a, d and e.
+    corpus = settings.corpora[0].model_copy(update={"dev": held_out})
+    with pytest.raises(NothingToDo, match="no line to train on"):
+        train_crnn(settings.model_copy(update={"corpora": (corpus,)}))
+
+
+def test_a_run_that_holds_nothing_out_ends_with_weights(settings: TrainSettings) -> None:
+    corpus = settings.corpora[0].model_copy(update={"dev": ()})
+    result = train_crnn(settings.model_copy(update={"corpora": (corpus,)}))
+    assert result.rates == {}
+    assert read_card(settings.run.folder / "tiny-1.json").calibration == ()
+
+
+def test_weights_of_a_run_are_measured_by_their_path(settings: TrainSettings, tmp_path: Path) -> None:
+    train_crnn(settings)
+    weights = settings.run.folder / "tiny-1.safetensors"
+    engine = load_reader(str(weights), device="cpu")
+    assert engine.stamp.weights_sha256 == read_card(settings.run.folder / "tiny-1.json").sha256
+    found = evaluate(engine, [settings.data / "letters"], only=["c*"])
+    assert len(found.scores) == 2
+    weights.write_bytes(weights.read_bytes()[:-1])
+    with pytest.raises(ModelError, match="damaged"):
+        load_reader(str(weights))
+    with pytest.raises(ModelError, match=r"none\.safetensors is not there"):
+        load_reader(str(tmp_path / "none.safetensors"))
+
+
 def test_packaging_refuses_weights_that_are_not_those_of_the_card(
     settings: TrainSettings, tmp_path: Path
 ) -> None:
@@ -174,6 +219,13 @@ def test_configurations_are_checked(tmp_path: Path) -> None:
             load_config(path)
     with pytest.raises(UsageError):
         load_config(tmp_path / "none.toml")
+
+
+def test_configurations_that_come_with_warraq_have_names(tmp_path: Path) -> None:
+    found = load_config(Path("crnn-latin"), data=tmp_path, folder=tmp_path / "run")
+    assert (found.name, found.data, found.run.folder) == ("crnn-latin", tmp_path, tmp_path / "run")
+    with pytest.raises(UsageError, match="nobody"):
+        load_config(Path("nobody"))
 
 
 def test_the_packaged_configuration_is_sound() -> None:

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from ocr_core.ground_truth import read_page
-from ocr_core.training.ground_truth import cut_lines, cuttable, read_pages, shape_of
+from ocr_core.training.config import CorpusSettings
+from ocr_core.training.ground_truth import cut_lines, cuttable, read_pages, read_pictures, shape_of
 
 ALTO = """<alto xmlns="http://www.loc.gov/standards/alto/ns-v4#"><Layout><Page><PrintSpace><TextBlock>
 <TextLine BASELINE="10 50 90 52"><Shape><Polygon POINTS="10 30 90 32 90 60 10 58"/></Shape>
@@ -54,3 +55,24 @@ def test_guessed_baselines_leave_the_pictures_of_other_lines_alone(letters: Path
     assert first.image.shape[0] == pytest.approx(own[0].image.shape[0], rel=0.2)
     assert len(list(cut_lines(grey, [bare]))) == 1
     assert list(cut_lines(grey, [])) == []
+
+
+def test_what_has_no_picture_is_left_out_and_said_once(
+    letters: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (letters / "b_001.png").unlink()
+    folder = tmp_path / "lines"
+    folder.mkdir()
+    for name in ("p_1", "p_2"):
+        (folder / f"{name}.gt.txt").write_text(name, "utf-8")
+    cv2.imwrite(str(folder / "p_1.png"), np.full((20, 60), 200, np.uint8))
+    corpus = CorpusSettings(name="lines", format="lines", path=folder)
+    for _ in range(2):
+        assert [page.name for page in read_pages(letters)] == ["a_001", "a_002", "c_001"]
+        assert [(line.text, pixels.shape) for line, pixels in read_pictures(corpus, folder)] == [
+            ("p_1", (20, 60))
+        ]
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 2
+    assert "1 of 4 pages have no image beside them: b_001" in said[0]
+    assert "1 lines have no picture that can be read: p_2" in said[1]
