@@ -12,6 +12,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -120,11 +122,25 @@ def pulled_cards(root: Path | None = None) -> list[ModelCard]:
 
 
 def fetch(model: RemoteModel, source: Path | None = None, root: Path | None = None) -> dict[str, Path]:
-    """Bring the files of a model here and hold them to their digests. Returns their paths by name in the repository.
+    """As `fetched`, for files that need no further look before they are recorded."""
+    with fetched(model, source, root) as paths:
+        return paths
+
+
+@contextmanager
+def fetched(
+    model: RemoteModel, source: Path | None = None, root: Path | None = None
+) -> Iterator[dict[str, Path]]:
+    """Bring the files of a model here and hold them to their digests; they are recorded when the block ends without error.
+
+    So a file that turns out to be damaged is not what later pulls are held to.
 
     Args:
         source: a file, or a folder with the files, to take instead of downloading.
         root: instead of `models_folder()`.
+
+    Yields:
+        Their paths by name in the repository.
 
     Raises:
         MissingDependency: the hub cannot be reached, or refuses.
@@ -147,11 +163,11 @@ def fetch(model: RemoteModel, source: Path | None = None, root: Path | None = No
                     f"{name} of {model.name} is not the file {whence}: sha256 {digest}, not {expected[name]}",
                     remedy=f"If its authors replaced it and you trust the new one, remove {folder} and pull again.",
                 )
+    yield paths
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f"{RECORD}.part"
     part.write_text(json.dumps(asdict(Pulled(revision, found)), indent=2) + "\n", "utf-8")
     part.replace(folder / RECORD)
-    return paths
 
 
 def drop_downloads(name: str, root: Path | None = None) -> None:

@@ -15,7 +15,7 @@ from ocr_core.errors import ModelError, PageError
 from ocr_core.ground import NORMALISATION_VERSION, normalise_height
 from ocr_core.models import WEIGHTS, verified_bytes
 from ocr_core.models.card import DataSource, Figure, ModelCard, sha256_of, write_card
-from ocr_core.models.remote import RemoteModel, drop_downloads, fetch, models_folder, remote_model
+from ocr_core.models.remote import RemoteModel, drop_downloads, fetched, models_folder, remote_model
 from ocr_core.recognizers.charset import Charset
 from ocr_core.recognizers.crnn import (
     LANGUAGE_MODEL,
@@ -185,12 +185,18 @@ def pull_published(
         ModelError: the file is not the one pulled first, or not the published network.
     """
     model = remote_model(name)
-    path = fetch(model, source, root)[model.files[0]]
-    checkpoint = read_checkpoint(path, characters)
     folder = (root or models_folder()) / name
     weights = folder / f"{name}.safetensors"
-    write_published(weights, checkpoint.network, checkpoint.charset, PUBLISHED)
-    card = _card(model, checkpoint, weights, sha256_of(path))
+    with fetched(model, source, root) as paths:
+        path = paths[model.files[0]]
+        try:
+            checkpoint = read_checkpoint(path, characters)
+        except ModelError:
+            drop_downloads(name, root)  # so that the next pull does not find it again
+            raise
+        folder.mkdir(parents=True, exist_ok=True)
+        write_published(weights, checkpoint.network, checkpoint.charset, PUBLISHED)
+        card = _card(model, checkpoint, weights, sha256_of(path))
     write_card(folder / f"{name}.json", card)
     drop_downloads(name, root)
     return card

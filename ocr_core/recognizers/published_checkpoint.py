@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from ocr_core.errors import ModelError
+from ocr_core.models.pickled import open_pickled
 from ocr_core.recognizers.charset import Charset
 from ocr_core.recognizers.published_crnn import CLASSES, PublishedCrnn
 
@@ -85,26 +86,13 @@ def _opened(path: Path) -> dict[str, Any]:
     scalar = np.float64(0).__reduce__()[0]
     known: list[Any] = [np.dtype, np.dtypes.Float64DType, np.dtypes.Float32DType, np.dtypes.Int64DType]
     known += [(scalar, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")]
-    try:
-        if zipfile.is_zipfile(path):
+    if zipfile.is_zipfile(path):
+        try:
             names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
-            known += [(_Foreign, name) for name in names if name.startswith("__main__.")]
-        with torch.serialization.safe_globals(known):
-            values = torch.load(path, map_location="cpu", weights_only=True)
-    except (
-        pickle.UnpicklingError,
-        RuntimeError,
-        EOFError,
-        OSError,
-        ValueError,
-        KeyError,
-        AttributeError,
-    ) as error:
-        raise ModelError(
-            f"{path.name} is cut short, or is more than tensors and tables, and was not opened: "
-            f"{(str(error).splitlines() or [type(error).__name__])[0]}",
-            remedy=_REMEDY,
-        ) from error
+        except (pickle.UnpicklingError, RuntimeError, ValueError, KeyError):
+            names = []  # damaged: opening it says so
+        known += [(_Foreign, name) for name in names if name.startswith("__main__.")]
+    values = open_pickled(path, remedy=_REMEDY, known=known)
     if not isinstance(values, dict):
         raise ModelError(f"{path.name} is not a dictionary with model_state_dict", remedy=_REMEDY)
     return values

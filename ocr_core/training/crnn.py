@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import pickle
 import time
 from collections import Counter
 from dataclasses import asdict, dataclass, field
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ocr_core.errors import ModelError, NothingToDo
+from ocr_core.models.pickled import open_pickled
 from ocr_core.recognizers.charset import Charset
 from ocr_core.recognizers.device import torch_device
 from ocr_core.training.batches import Batch, epoch_batches, plan_epoch
@@ -284,15 +284,11 @@ def _save(run: _Run) -> None:
 
 def _resume(run: _Run) -> None:
     path = run.settings.run.folder / CHECKPOINT
-    try:
-        state = torch.load(path, map_location=run.settings.run.device, weights_only=True)
-        if missing := {"shape", "characters", "network", "average", "optimiser", "progress"} - set(state):
-            raise pickle.UnpicklingError(f"no {', '.join(sorted(missing))} in it")
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, TypeError) as error:
-        raise ModelError(
-            f"the checkpoint {path} cannot be read: {(str(error).splitlines() or ['cut short'])[0]}",
-            remedy="Take it away to begin the run anew, or restore it from a copy.",
-        ) from error
+    remedy = "Take it away to begin the run anew, or restore it from a copy."
+    state = open_pickled(path, remedy=remedy, device=run.settings.run.device)
+    parts = {"shape", "characters", "network", "average", "optimiser", "progress"}
+    if not isinstance(state, dict) or not parts <= set(state):
+        raise ModelError(f"{path} is not the checkpoint of a run", remedy=remedy)
     shape, found = (dict(s, dropout=0) for s in (shape_of(run.network), state["shape"]))
     if state["characters"] != run.charset.characters or found != shape:
         raise ModelError(

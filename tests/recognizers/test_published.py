@@ -27,6 +27,17 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+def test_a_file_that_is_refused_is_not_what_later_pulls_are_held_to(tmp_path: Path) -> None:
+    path = checkpoint(tmp_path / "best_model.pth")
+    (tmp_path / "cut.pth").write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(ModelError, match="cut short"):
+        pull_published(source=tmp_path / "cut.pth", root=tmp_path / "models")
+    assert pull_published(source=path, root=tmp_path / "models").name == NAME
+    other = checkpoint(tmp_path / "other.pth", epoch=11)
+    with pytest.raises(ModelError, match="not the file pulled first"):
+        pull_published(source=other, root=tmp_path / "models")
+
+
 def test_the_card_tells_where_the_weights_are_from(root: Path) -> None:
     card = card_of(NAME, root / NAME)
     assert card.parameters == 9_139_147
