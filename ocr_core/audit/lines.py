@@ -51,7 +51,7 @@ class MeasuredLine:
 def lines_to_measure(
     places: Sequence[Path], only: Sequence[str] = (), images: Sequence[Path] = ()
 ) -> tuple[Iterator[MeasuredLine | Omission], int | None]:
-    """Everything in some ground truth, in the order of the places and names, the lines of a page together.
+    """Everything in some ground truth: lines of pages, in the order of places and names, then lines that are pictures.
 
     Args:
         places: PAGE, ALTO and Parquet files; folders of PAGE and ALTO files, of Parquet files, or of ``*.png`` +

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+from ocr_core import ground_truth
 from ocr_core import records as r
-from ocr_core.audit.truth import read_page  # whoever reads ground truth reads our PAGE and ALTO
+from ocr_core.audit.text import comparable
 from ocr_core.exports import FORMATS, Destination, Options, Selection, Summary, export
 from ocr_core.library import Library
 from ocr_core.sources import identify
@@ -96,6 +98,31 @@ def page_of(
             line(page.page_id, order, text, polygon, ((100, top + 30), (899, top + 30)), direction=direction)
         )
     return result(page, lines, size=size, origin=origin, dpi=dpi)
+
+
+class TruthLine(NamedTuple):
+    name: str
+    text: str
+    polygon: tuple[r.Point, ...]
+    baseline: tuple[r.Point, ...]
+
+
+class Truth(NamedTuple):
+    size: tuple[int, int] | None
+    lines: tuple[TruthLine, ...]
+
+
+def read_page(path: Path) -> Truth:
+    """The lines with text of a PAGE or ALTO file, as whoever reads ground truth finds them, in whole pixels."""
+    page = ground_truth.read_page(path)
+    return Truth(
+        page.size,
+        tuple(
+            TruthLine(one.name, text, r.as_points(one.outline), r.as_points(one.baseline))
+            for one in page.lines
+            if (text := comparable(one.text))
+        ),
+    )
 
 
 def sample_page(page: r.PageRef, truth: Path, *, direction: str = "ltr") -> r.PageResult:
