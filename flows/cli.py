@@ -14,6 +14,7 @@ from flows.commands.evaluate import evaluate
 from flows.commands.export import export
 from flows.commands.models import models
 from flows.commands.query import search, sql
+from flows.commands.recognize import eval_glyphs, recognize
 from flows.commands.run import retry, run
 from flows.commands.status import show, status
 from flows.commands.train import train
@@ -43,7 +44,9 @@ def cli(context: click.Context, verbose: int) -> None:
         logging.getLogger(package).setLevel(level)
 
 
-for command in (run, status, retry, search, sql, show, export, models, train, evaluate, doctor):
+_PAGES = (run, status, retry, search, sql, show, export)
+_READERS = (recognize, models, train, evaluate, eval_glyphs)
+for command in (*_PAGES, *_READERS, doctor):
     cli.add_command(command)
 
 

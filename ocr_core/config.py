@@ -31,9 +31,10 @@ class RunSettings(Settings):
     library: Path
     collection: str = "default"
     arabic: ArabicEngine = ArabicEngine.AUTO
+    english: str = Field("crnn-latin", min_length=1, description="the reader of English lines")
     reading: ReadSettings = ReadSettings()
-    decoding: Literal["beam", "greedy"] = Field(
-        "beam", description="with the language model, or without and faster"
+    decoding: Literal["beam", "greedy"] | None = Field(
+        None, description="how the reader of English searches; None: as its card says"
     )
     pages: str = Field("", description="page numbers to read of every document, e.g. 1-5,8; empty: all")
     workers: int = Field(0, ge=0, le=256, description="processes that prepare pages; 0: what fits the cores")

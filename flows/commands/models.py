@@ -56,7 +56,7 @@ def list_models(as_json: bool) -> None:
 def pull(name: str, source: Path | None, characters: Path | None, force: bool) -> None:
     """Bring a published model onto this machine, convert it once, and record its sha256."""
     from ocr_core.models.remote import pulled_cards, remote_model
-    from ocr_core.recognizers.published import pull_published
+    from ocr_core.recognizers.register import pull_reader
 
     remote_model(name)
     here = [card for card in pulled_cards() if card.name == name]
@@ -64,7 +64,7 @@ def pull(name: str, source: Path | None, characters: Path | None, force: bool) -
         click.echo(f"{name}\t{here[0].sha256}\talready here")
         return
     table = characters.read_text("utf-8").rstrip("\r\n") if characters else None
-    card = pull_published(name, source, table)
+    card = pull_reader(name, source, table)
     click.echo(f"{name}\t{card.sha256}\tpulled")
 
 

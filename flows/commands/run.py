@@ -30,6 +30,12 @@ if TYPE_CHECKING:
     help="Who reads Arabic pages; 'defer': nobody now, they end as pending.",
 )
 @click.option(
+    "--english",
+    default="crnn-latin",
+    show_default=True,
+    help="Who reads English lines: a line reader of `warraq models list`, trocr, or the folder of a model.",
+)
+@click.option(
     "--existing-text",
     type=click.Choice(["skip", "redo", "force"]),
     default="skip",
@@ -39,9 +45,8 @@ if TYPE_CHECKING:
 @click.option(
     "--decoding",
     type=click.Choice(["beam", "greedy"]),
-    default="beam",
-    show_default=True,
-    help="Read English lines with the language model, or without and faster.",
+    help="Search for the best reading of English lines (crnn: with the language model), or be faster. "
+    "Default: what the reader's card says; crnn-latin searches.",
 )
 @click.option("--pages", default="", help="Page numbers of every document, e.g. 1-5,8.")
 @click.option(
@@ -61,8 +66,9 @@ def run(
     library: Path,
     collection: str,
     arabic: str,
+    english: str,
     existing_text: str,
-    decoding: str,
+    decoding: str | None,
     pages: str,
     workers: int,
     device: str,
@@ -87,6 +93,7 @@ def run(
                 "library": library.absolute(),
                 "collection": collection,
                 "arabic": arabic,
+                "english": str(Path(english).absolute()) if Path(english).is_dir() else english,
                 "reading": {
                     "existing_text": existing_text,
                     "max_pixels": round(max_megapixels * 1e6),

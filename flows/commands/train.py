@@ -60,6 +60,55 @@ def crnn(config: Path, data: Path | None, folder: Path | None) -> None:
 
 @train.command()
 @click.option(
+    "--config", required=True, type=click.Path(path_type=Path), help="TOML file: data, model, schedule."
+)
+@click.option("--data", type=click.Path(path_type=Path), help="Folder that the corpora's paths start from.")
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    help="Folder of the run: checkpoint, metrics, the best model.",
+)
+def trocr(config: Path, data: Path | None, folder: Path | None) -> None:
+    """Fine-tune TrOCR on PAGE, ALTO, Parquet, *.gt.txt or Imgur5K ground truth.
+
+    Started again after any interruption, it goes on after its last finished epoch, every tensor restored. It stops when
+    the error rate on held-out lines has not fallen for some epochs. Prints the folder of the best model, which
+    `warraq eval --engine` and `warraq run --english` take as it is.
+    """
+    import logging
+
+    from ocr_core.training.trocr import train_trocr
+    from ocr_core.training.trocr_config import load_trocr_config
+
+    logging.getLogger("ocr_core.training").setLevel(logging.INFO)
+    click.echo(train_trocr(load_trocr_config(config, data=data, folder=folder)))
+
+
+@train.command()
+@click.option(
+    "--config", required=True, type=click.Path(path_type=Path), help="TOML file: sets, network, schedule."
+)
+@click.option("--data", type=click.Path(path_type=Path), help="Folder that the sets' paths start from.")
+@click.option(
+    "--folder", type=click.Path(path_type=Path), help="Folder of the run: checkpoint, metrics, weights."
+)
+def glyphs(config: Path, data: Path | None, folder: Path | None) -> None:
+    """Train a reader of isolated Arabic letters and digits on labelled pictures (NumPy archives, AHCD's CSV files).
+
+    Started again after any interruption, it goes on after its last finished epoch. At the end the folder of the run
+    holds the weights, a model card, the confusion report (HTML) and the metrics of every epoch.
+    """
+    import logging
+
+    from ocr_core.training.glyph_config import load_glyph_config
+    from ocr_core.training.glyphs import train_glyphs
+
+    logging.getLogger("ocr_core.training").setLevel(logging.INFO)
+    click.echo(train_glyphs(load_glyph_config(config, data=data, folder=folder)))
+
+
+@train.command()
+@click.option(
     "--config", required=True, type=click.Path(path_type=Path), help="TOML file: corpora, order, shares."
 )
 @click.option("--data", type=click.Path(path_type=Path), help="Folder that the corpora's paths start from.")

@@ -12,10 +12,10 @@ from ocr_core.layout.crops import CROP_VERSION
 from ocr_core.models import packaged_stamp
 from ocr_core.pipeline.fingerprint import Fingerprints
 from ocr_core.pipeline.read import Deferred, PageReader
-from ocr_core.recognizers.crnn import crnn_stamp
+from ocr_core.recognizers.register import load_reader as load_line_reader
+from ocr_core.recognizers.register import reader_stamp
 from ocr_core.records import EngineStamp, Script
 
-LATIN_MODEL = "crnn-latin"
 ROUTER_MODEL = "script-router"
 _NO_ARABIC = Deferred("No engine for Arabic is installed yet; the page waits for one.")
 _NO_OTHER = Deferred("No engine reads this script; the page waits for one.")
@@ -33,7 +33,7 @@ def engines_for(settings: RunSettings) -> dict[Script, EngineStamp | Deferred]:
             remedy="Leave --arabic at 'auto': Arabic pages are routed and wait as pending.",
         )
     return {
-        Script.LATIN: crnn_stamp(LATIN_MODEL, settings.decoding),
+        Script.LATIN: reader_stamp(settings.english, settings.decoding),
         Script.ARABIC: _NO_ARABIC,
         Script.OTHER: _NO_OTHER,
     }
@@ -60,14 +60,13 @@ def load_reader(settings: RunSettings, *, threads: int) -> PageReader:
     import torch
 
     torch.set_num_threads(threads)
-    from ocr_core.recognizers.crnn import CrnnRecognizer
     from ocr_core.script.router import ScriptRouter
 
     engines = engines_for(settings)
     loaded = {
         script: engine
         if isinstance(engine, Deferred)
-        else CrnnRecognizer.load(LATIN_MODEL, device=settings.device, decoding=settings.decoding)
+        else load_line_reader(settings.english, device=settings.device, decoding=settings.decoding)
         for script, engine in engines.items()
     }
     return PageReader(ScriptRouter.load(), loaded, fingerprints_for(settings, engines))

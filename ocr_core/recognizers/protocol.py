@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from ocr_core.records import EngineStamp, Failure, LineImage, Transcript
 
@@ -19,3 +20,24 @@ class Recognizer(Protocol):
     def stamp(self) -> EngineStamp: ...
 
     def recognize(self, images: Sequence[LineImage]) -> list[Transcript | Failure]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """What a picture may show instead; `probability` as the reader believes, not calibrated."""
+
+    text: str
+    probability: float
+
+
+@runtime_checkable
+class Ranking(Protocol):
+    """A reader that can also tell what else a picture may show."""
+
+    def alternatives(self, image: LineImage, count: int) -> list[Alternative]:
+        """The most likely texts, the likeliest first.
+
+        Raises:
+            PageError: the picture is none that this reader reads.
+        """
+        ...

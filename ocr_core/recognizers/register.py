@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ocr_core.errors import ModelError, UsageError
-from ocr_core.models import WEIGHTS, ModelCard, card_of, cards
-from ocr_core.models.remote import REMOTE, pulled_cards
+from ocr_core.models import WEIGHTS, ModelCard, card_of, cards, packaged_stamp
+from ocr_core.models.remote import REMOTE, pulled_cards, remote_model
+from ocr_core.records import EngineStamp
 
 if TYPE_CHECKING:
     from ocr_core.recognizers.crnn import Decoding
     from ocr_core.recognizers.protocol import Recognizer
 
+Puller = Callable[[str, "Path | None", "str | None"], ModelCard]
 Loader = Callable[[str, "Path | None", str, "Decoding | None"], "Recognizer"]
 
 
@@ -31,8 +33,32 @@ def _published(name: str, folder: Path | None, device: str, decoding: Decoding |
     return PublishedRecognizer.load(name, folder=folder, device=device, decoding=decoding)
 
 
-LOADERS: Mapping[str, Loader] = {"crnn": _crnn, "crnn-published": _published}
+def _glyphs(name: str, folder: Path | None, device: str, decoding: Decoding | None) -> Recognizer:
+    from ocr_core.recognizers.glyphs import GlyphRecognizer
+
+    _refuse_beams(name, decoding)
+    return GlyphRecognizer.load(name, folder=folder or WEIGHTS, device=device)
+
+
+def _trocr(name: str, folder: Path | None, device: str, decoding: Decoding | None) -> Recognizer:
+    from ocr_core.recognizers.trocr import TrocrRecognizer
+    from ocr_core.recognizers.trocr_pull import beams_of, load_trocr
+
+    if folder is not None:
+        return TrocrRecognizer.load(folder, name=name, device=device, beams=beams_of(decoding))
+    return load_trocr(name, device=device, beams=beams_of(decoding))
+
+
+LOADERS: Mapping[str, Loader] = {
+    "crnn": _crnn,
+    "crnn-published": _published,
+    "glyphs": _glyphs,
+    "trocr": _trocr,
+}
 """For each kind: name, folder of its card (None: where packaged or pulled ones are), device, decoding → reader."""
+
+
+ALIASES = {"trocr": "trocr-base-handwritten"}
 
 
 def reader_cards() -> list[ModelCard]:
@@ -44,7 +70,8 @@ def load_reader(name: str, *, device: str = "auto", decoding: Decoding | None = 
     """Load a line reader.
 
     Args:
-        name: of a packaged or pulled one; or the path of weights that `warraq train crnn` made, their card beside them.
+        name: of a packaged or pulled one; or the path of weights that `warraq train` made, their card beside them; or the
+            folder of a VisionEncoderDecoder model.
         decoding: `greedy`, `beam`, or None for what its card says.
 
     Raises:
@@ -52,21 +79,102 @@ def load_reader(name: str, *, device: str = "auto", decoding: Decoding | None = 
         ModelError: it is not on this machine, or it is damaged.
         MissingDependency: this machine does not have the device.
     """
+    if folder := _model_folder(name):
+        return _trocr(folder.name, folder, device, decoding)
     path = Path(name)
     if path.suffix == ".safetensors":
         if not path.with_suffix(".json").is_file():
-            raise ModelError(
-                f"{path} is not there with its card", remedy="Name weights of `warraq train crnn`."
-            )
+            raise ModelError(f"{path} is not there with its card", remedy="Name weights of `warraq train`.")
         kind = card_of(path.stem, path.parent).kind
         if kind not in LOADERS:
             raise ModelError(
-                f"{name} is a {kind}, not a line reader", remedy="Name weights of `warraq train crnn`."
+                f"{name} is a {kind}, not a line reader", remedy="Name weights of `warraq train`."
             )
         return LOADERS[kind](path.stem, path.parent, device, decoding)
-    # One that was not pulled yet is known too: its loader tells how to pull it.
+    name = ALIASES.get(name, name)
+    return LOADERS[_kind(name)](name, None, device, decoding)
+
+
+def reader_stamp(name: str, decoding: Decoding | None = None) -> EngineStamp:
+    """The stamp of a line reader, without loading it where its card tells enough; arguments and errors of `load_reader`."""
+    if folder := _model_folder(name):
+        from ocr_core.recognizers.trocr import stamp_of
+        from ocr_core.recognizers.trocr_file import steps_of
+        from ocr_core.recognizers.trocr_pull import beams_of
+
+        return stamp_of(folder, folder.name, "1", steps_of(folder), beams_of(decoding))
+    name = ALIASES.get(name, name)
+    if Path(name).suffix == ".safetensors":
+        return load_reader(name, device="cpu", decoding=decoding).stamp
+    match _kind(name):
+        case "crnn":
+            from ocr_core.recognizers.crnn import crnn_stamp
+
+            return crnn_stamp(name, decoding)
+        case "glyphs":
+            _refuse_beams(name, decoding)
+            return packaged_stamp(name)
+        case "trocr":
+            from ocr_core.recognizers.trocr_pull import beams_of, pulled_stamp
+
+            return pulled_stamp(name, beams=beams_of(decoding))
+        case _:
+            return load_reader(name, device="cpu", decoding=decoding).stamp
+
+
+def _kind(name: str) -> str:
+    """The kind of a line reader by its name. One that was not pulled yet is known too: its loader tells how to pull it.
+
+    Raises:
+        UsageError: there is none of this name.
+    """
     found = {model.name: model.kind for model in REMOTE.values() if model.kind in LOADERS}
     found |= {card.name: card.kind for card in reader_cards()}
     if name not in found:
         raise UsageError(f"no line reader {name!r}", remedy=f"Choose one of: {', '.join(sorted(found))}.")
-    return LOADERS[found[name]](name, None, device, decoding)
+    return found[name]
+
+
+def _model_folder(name: str) -> Path | None:
+    """The folder of a model that a name stands for; None where it is the name of a reader, or the path of a file."""
+    path = Path(name)
+    if path.suffix == ".safetensors" or name in REMOTE:
+        return None
+    return path if len(path.parts) > 1 or (path / "config.json").exists() else None
+
+
+def _refuse_beams(name: str, decoding: Decoding | None) -> None:
+    if decoding == "beam":
+        raise UsageError(f"{name} has no beam search with a language model", remedy="Leave --decoding out.")
+
+
+def _pull_published(name: str, source: Path | None, characters: str | None) -> ModelCard:
+    from ocr_core.recognizers.published import pull_published
+
+    return pull_published(name, source, characters)
+
+
+def _pull_trocr(name: str, source: Path | None, characters: str | None) -> ModelCard:
+    from ocr_core.recognizers.trocr_pull import pull_trocr
+
+    if characters is not None:
+        raise UsageError(f"{name} brings its own characters", remedy="Leave --characters out.")
+    return pull_trocr(name, source)
+
+
+PULLERS: Mapping[str, Puller] = {"crnn-published": _pull_published, "trocr": _pull_trocr}
+"""How the models of each kind come onto this machine."""
+
+
+def pull_reader(name: str, source: Path | None = None, characters: str | None = None) -> ModelCard:
+    """Bring a published line reader onto this machine and record its sha256.
+
+    Args:
+        source: a file or folder with the model, instead of downloading it.
+        characters: in the order of the outputs, where the model's file has none.
+
+    Raises:
+        MissingDependency: it cannot be downloaded.
+        ModelError: there is no such model, or its files are not what they should be.
+    """
+    return PULLERS[remote_model(name).kind](name, source, characters)

@@ -16,6 +16,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -24,7 +25,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ocr_core.errors import UsageError
-from ocr_core.training.config import CorpusSettings, TrainSettings
+from ocr_core.training.config import CorpusSettings
 from ocr_core.training.ground_truth import cut_lines, read_pages, read_pictures
 from ocr_core.training.text import is_markup, normalise_text
 
@@ -43,6 +44,22 @@ _PIXELS_PER_CHARACTER = (6.0, 110.0)
 """Lines with fewer or more nominal pixels for each character are mis-paired or mis-cut."""
 _MOST_PIXELS = 2600
 """Width of the longest line kept, in nominal pixels."""
+
+
+class RunFolder(Protocol):
+    @property
+    def folder(self) -> Path: ...
+
+
+class LineSources(Protocol):
+    """What of the settings of a training decides its lines."""
+
+    @property
+    def data(self) -> Path: ...
+    @property
+    def corpora(self) -> tuple[CorpusSettings, ...]: ...
+    @property
+    def run(self) -> RunFolder: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +148,7 @@ def split_of(document: str, corpus: CorpusSettings) -> str:
     return "dev" if number < corpus.dev_fraction else "train"
 
 
-def prepare(settings: TrainSettings) -> Path:
+def prepare(settings: LineSources) -> Path:
     """Make the line cache of a configuration, or find it made. Returns its folder."""
     wanted = {"format": FORMAT, "corpora": [c.model_dump_json(exclude={"share"}) for c in settings.corpora]}
     name = hashlib.sha256(json.dumps(wanted).encode()).hexdigest()[:12]

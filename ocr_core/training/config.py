@@ -23,7 +23,8 @@ class CorpusSettings(_Settings):
 
     Attributes:
         name: short name, also in the metrics.
-        format: `pages` (PAGE or ALTO beside images), `parquet` or `lines` (pictures with .gt.txt).
+        format: `pages` (PAGE or ALTO beside images), `parquet`, `lines` (pictures with .gt.txt) or `imgur5k` (words of
+            photographs, see `ground_truth.read_imgur5k`).
         path: folder or file, relative to `data`.
         document: regular expression; its first group (or the whole match) in a page's name is the document the page
             belongs to. Whole documents are held out, never single lines.
@@ -35,7 +36,7 @@ class CorpusSettings(_Settings):
     """
 
     name: str
-    format: Literal["pages", "parquet", "lines"] = "pages"
+    format: Literal["pages", "parquet", "lines", "imgur5k"] = "pages"
     path: Path
     document: str = ".+"
     share: float = Field(1.0, ge=0)

@@ -17,6 +17,7 @@ from ocr_core.ground_truth import (
     TruthLine,
     TruthPage,
     find_pages,
+    read_imgur5k,
     read_line_folder,
     read_parquet,
 )
@@ -79,9 +80,10 @@ def read_cut_lines(corpus: CorpusSettings, path: Path) -> Iterator[CutLine]:
     """The lines of a corpus whose lines come as pictures.
 
     Raises:
-        UsageError: see `read_parquet` and `read_line_folder`.
+        UsageError: see `read_parquet`, `read_line_folder` and `read_imgur5k`.
     """
-    return read_parquet(path) if corpus.format == "parquet" else read_line_folder(path)
+    readers = {"parquet": read_parquet, "lines": read_line_folder, "imgur5k": read_imgur5k}
+    return readers[corpus.format](path)
 
 
 def read_pictures(corpus: CorpusSettings, path: Path) -> Iterator[tuple[CutLine, GreyImage]]:

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from ocr_core.config import PageRange, RunSettings
+from ocr_core.errors import UsageError
+from ocr_core.pipeline.engines import engines_for, fingerprints_for
 from ocr_core.pipeline.fingerprint import Fingerprints
 from ocr_core.pipeline.prepare import units
 from ocr_core.records import EngineStamp, PageRef, Script, SourceFile, page_id
@@ -70,3 +72,16 @@ def test_a_new_arabic_engine_makes_arabic_pages_stale_and_no_others() -> None:
 def test_every_part_of_the_preparation_counts() -> None:
     engines: dict[Script, EngineStamp | str] = {Script.LATIN: LATIN}
     assert Fingerprints({"dpi": 300}, engines).of([]) != Fingerprints({"dpi": 301}, engines).of([])
+
+
+def test_the_reader_of_english_lines_makes_pages_stale(tmp_path: Path) -> None:
+    chosen = RunSettings(sources=(tmp_path,), library=tmp_path)
+    usual = engines_for(chosen)
+    other = engines_for(chosen.model_copy(update={"english": "glyphs"}))
+    assert isinstance(usual[Script.LATIN], EngineStamp)
+    assert (usual[Script.LATIN].name, other[Script.LATIN].name) == ("crnn-latin", "glyphs")  # type: ignore[union-attr]
+    before, after = (fingerprints_for(chosen, engines) for engines in (usual, other))
+    assert before.of([Script.LATIN]) != after.of([Script.LATIN])
+    assert before.of([]) == after.of([])
+    with pytest.raises(UsageError, match="no line reader 'nobody'"):
+        engines_for(chosen.model_copy(update={"english": "nobody"}))

@@ -14,10 +14,12 @@ from ocr_core.models.remote import MODELS_VARIABLE
 from ocr_core.recognizers.protocol import Recognizer
 from ocr_core.recognizers.published import pull_published
 from ocr_core.recognizers.register import LOADERS, load_reader, reader_cards
+from ocr_core.recognizers.trocr_pull import pull_trocr
 from ocr_core.records import Failure, LineImage, Transcript
 from tests.recognizers.published_weights import checkpoint
+from tests.recognizers.tiny_trocr import publish, save_tiny_trocr
 
-NAMES = ("crnn-latin", "crnn-published")
+NAMES = ("crnn-latin", "crnn-published", "glyphs", "glyphs-published", "trocr-base-handwritten")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -26,6 +28,7 @@ def pulled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(MODELS_VARIABLE, str(folder))
         pull_published(source=checkpoint(folder / "best_model.pth"))
+        pull_trocr(source=publish(save_tiny_trocr(folder / "tiny"), folder / "published"))
         yield folder
 
 

@@ -1,0 +1,84 @@
+"""Pictures that are one line or one character each, read without layout: files in, texts out."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from ocr_core.errors import NothingToDo, UsageError
+from ocr_core.imaging.clean import to_grey
+from ocr_core.recognizers.protocol import Alternative, Ranking, Recognizer
+from ocr_core.records import Document, Failure, LineImage, PageImage, PageRef, Transcript, line_id
+from ocr_core.sources import discover, identify, read_pages
+
+_BATCH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read on one picture: `page` counts the pictures of the file from 1."""
+
+    path: str
+    page: int
+    transcript: Transcript
+    alternatives: tuple[Alternative, ...] = ()
+
+
+def read_pictures(
+    reader: Recognizer, sources: Sequence[Path], *, alternatives: int = 0
+) -> Iterator[Reading | Failure]:
+    """Read every picture of the files and folders, in order; a picture that cannot be read is a failure beside the others.
+
+    Args:
+        alternatives: how many other readings to tell with each.
+
+    Raises:
+        UsageError: a source does not exist, or the reader knows no alternatives.
+        NothingToDo: there is no picture in the sources.
+    """
+    if alternatives and not isinstance(reader, Ranking):
+        raise UsageError(f"{reader.stamp.name} does not tell alternatives", remedy="Leave --top out.")
+    pictures = _pictures(sources)
+    first = next(pictures, None)
+    if first is None:
+        raise NothingToDo("There is no picture in these folders.", remedy="Name images, or folders of them.")
+    pictures = itertools.chain([first], pictures)
+    while batch := list(itertools.islice(pictures, _BATCH)):
+        images = [item[1] for item in batch if not isinstance(item, Failure)]
+        answers = iter(zip(images, reader.recognize(images), strict=True))
+        for item in batch:
+            if isinstance(item, Failure):
+                yield item
+                continue
+            page, _ = item
+            image, answer = next(answers)
+            if isinstance(answer, Failure):
+                yield replace(answer, source_path=page.source.source_path, page_number=page.number)
+            else:
+                others = (
+                    tuple(reader.alternatives(image, alternatives))
+                    if alternatives and isinstance(reader, Ranking)
+                    else ()
+                )
+                yield Reading(page.source.source_path, page.number, answer, others)
+
+
+def _pictures(sources: Sequence[Path]) -> Iterator[tuple[PageRef, LineImage] | Failure]:
+    found = discover(sources)
+    yield from found.failures
+    for file in found.files:
+        document = identify(file)
+        if not isinstance(document, Document):
+            yield document
+            continue
+        for answer in read_pages([document.page(n + 1) for n in range(document.pages)]):
+            if not isinstance(answer, PageImage):
+                yield answer
+                continue
+            grey = to_grey(answer.pixels)
+            name = line_id(answer.page.page_id, 0)
+            yield answer.page, LineImage(name, grey, 0.75 * grey.shape[0], np.eye(2, 3))
