@@ -12,7 +12,7 @@ from ocr_core.models.remote import (
     REMOTE,
     RemoteModel,
     drop_downloads,
-    fetch,
+    fetched,
     models_folder,
     pulled,
     remote_model,
@@ -36,14 +36,20 @@ def pull_trocr(name: str = NAME, source: Path | None = None, root: Path | None =
     """
     model = remote_model(name)
     folder = (root or models_folder()) / name
-    for file, path in fetch(model, source, root).items():
-        part = folder / f"{file}.part"
-        shutil.copyfile(path, part)
-        part.replace(folder / file)
-    drop_downloads(name, root)
-    loaded = load_folder(folder)
-    card = _card(model, folder, sum(p.numel() for p in loaded.model.parameters()))
+    with fetched(model, source, root) as paths:
+        try:
+            loaded = load_folder(paths["config.json"].parent)
+        except ModelError:
+            drop_downloads(name, root)  # so that the next pull does not find them again
+            raise
+        folder.mkdir(parents=True, exist_ok=True)
+        for file, path in paths.items():
+            part = folder / f"{file}.part"
+            shutil.copyfile(path, part)
+            part.replace(folder / file)
+        card = _card(model, folder, sum(p.numel() for p in loaded.model.parameters()))
     write_card(folder / f"{name}.json", card)
+    drop_downloads(name, root)
     return card
 
 
