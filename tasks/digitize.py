@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from typing import Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from ocr_core.errors import LibraryError
 from ocr_core.pipeline.account import Account
 from ocr_core.pipeline.engines import engines_for, fingerprints_for
 from ocr_core.pipeline.plan import make_plan, survey
 from ocr_core.records import Failure
+from ocr_core.search import index
 from tasks.run import get_run
+
+log = logging.getLogger(__name__)
 
 BATCHES_BETWEEN_COMPACTIONS = 128
 
@@ -92,9 +97,14 @@ def publish_batch(run_id: str, number: int) -> None:
 
 @task(name="finish", retries=3, retry_delay_seconds=[1, 5, 20], **_PLAIN)
 def finish(run_id: str) -> None:
-    """Record the sums of the run and tidy the library."""
+    """Record the sums of the run, tidy the library and bring its search index up to date."""
     run = get_run(run_id)
     run.library.publish(run.id, run.settings.collection, run=run.record("completed"))
     if run.settings.compact:
         run.progress.stage("compacting the library")
         run.library.compact()
+    run.progress.stage("indexing")
+    try:
+        index.update(run.library)
+    except LibraryError as error:  # the pages are safe, and a search reads along what the index lacks
+        log.warning("%s", error)

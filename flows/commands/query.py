@@ -5,8 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from ocr_core.library import Library
+    from ocr_core.search.search import Hit
 
 
 @click.command()
@@ -23,7 +28,8 @@ import click
 @click.option("--memory", default="1GiB", show_default=True, help="Memory the query may use.")
 @click.option("--max-rows", default=100_000, show_default=True, help="Rows after which the answer is cut.")
 def sql(query: str, library: Path, format_: str, timeout: float, memory: str, max_rows: int) -> None:
-    """Ask the library in SQL (DuckDB). Tables: documents, pages, lines, failures, runs, ground_truth, audits.
+    """Ask the library in SQL (DuckDB). Tables: documents, pages, lines, failures, runs, ground_truth, audits, and
+    search_lines('orchid* -rose') with the hits of a search.
 
     A query can read these and nothing else: no files, no writing.
     """
@@ -36,33 +42,109 @@ def sql(query: str, library: Path, format_: str, timeout: float, memory: str, ma
         click.echo(f"Only the first {max_rows} rows are shown; --max-rows raises the limit.", err=True)
 
 
-@click.command()
-@click.argument("query", nargs=-1, required=True)
+class _Search(click.Command):
+    """A command whose arguments may begin with a minus: `warraq search kew -orchid`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        excluded = [arg for arg in args if arg[:1] == "-" and arg[:2] != "--" and arg not in ("-", "-h")]
+        rest = [arg for arg in args if arg not in excluded]
+        return super().parse_args(ctx, [*rest, *(["--"] if "--" not in rest else []), *excluded])
+
+
+@click.command(cls=_Search)
+@click.argument("query", nargs=-1)
 @click.option("--library", required=True, type=click.Path(path_type=Path))
 @click.option("--collection", default=None, help="Search this collection only.")
 @click.option("--limit", default=20, show_default=True)
+@click.option(
+    "--exact", is_flag=True, help="Let no errors pass, even where a word is not found as it is written."
+)
+@click.option(
+    "--crops", type=click.Path(path_type=Path), help="Also cut the lines' pictures into this folder."
+)
+@click.option("--reindex", is_flag=True, help="Build the search index anew; the query may be left out.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a hit.")
-def search(query: tuple[str, ...], library: Path, collection: str | None, limit: int, as_json: bool) -> None:
-    """Find lines: terms (all must occur), "phrases", prefix*. Arabic spelling variants and accents are one.
+def search(
+    query: tuple[str, ...],
+    library: Path,
+    collection: str | None,
+    limit: int,
+    exact: bool,
+    crops: Path | None,
+    reindex: bool,
+    as_json: bool,
+) -> int:
+    """Find lines: terms (all must occur), "phrases", prefix*, term~1, OR, -not, and the filters collection:,
+    script:, engine:, page:, date:, conf>0.8. Arabic spelling variants and accents are one; a word that is found
+    nowhere may have one or two wrong characters. docs/search.md tells more.
 
-    Exit code 0 whether or not something was found.
+    Exit code 0 whether or not something was found; 5 where a line's picture could not be cut.
     """
     from dataclasses import asdict
 
     from ocr_core.library import Library
-    from ocr_core.search.render import printable
     from ocr_core.search.search import search as find
 
-    hits = find(Library.open(library.absolute()), " ".join(query), limit=limit, collection=collection)
-    if as_json:
-        for hit in hits:
-            click.echo(json.dumps(asdict(hit), ensure_ascii=False))
-        return
-    for hit in hits:
-        place = f"{hit.source_path}#{hit.page_number}:{hit.line_order + 1}"
-        click.echo(f"{printable(place)}\t{hit.score:.2f}\t{_marked(printable(hit.snippet), hit.spans)}")
-    if not hits:
+    opened = Library.open(library.absolute())
+    if reindex:
+        _reindex(opened)
+        if not query:
+            return 0
+    text = " ".join(query)
+    hits = find(opened, text, limit=limit, collection=collection, tolerant=not exact)
+    pictures = _cut(opened, hits, crops) if crops else [None] * len(hits)
+    for hit, picture in zip(hits, pictures, strict=True):
+        if as_json:
+            row = asdict(hit) | ({"crop": str(picture) if picture else None} if crops else {})
+            click.echo(json.dumps(row, ensure_ascii=False))
+        else:
+            _print_hit(hit, picture)
+    if not hits and not as_json:
         click.echo("Nothing was found.", err=True)
+    elif hits and not as_json and all(hit.edits for hit in hits) and "~" not in text:
+        click.echo("Nothing was found as it is written; these lines are close.", err=True)
+    return 5 if crops and None in pictures else 0
+
+
+def _reindex(library: Library) -> None:
+    from time import monotonic
+
+    from ocr_core.search import index
+
+    started = monotonic()
+    report = index.update(library, anew=True)
+    assert report is not None  # it waits for its turn
+    click.echo(
+        f"{report.lines} lines indexed in {monotonic() - started:.1f} s, {report.bytes} bytes", err=True
+    )
+
+
+def _cut(library: Library, hits: list[Hit], folder: Path) -> list[Path | None]:
+    """The lines' pictures by place among the hits; what could not be cut is told and left out."""
+    from ocr_core.pipeline.line_pictures import cut_lines
+
+    cut = cut_lines(library, [(hit.page_id, hit.box) for hit in hits])
+    folder.mkdir(parents=True, exist_ok=True)
+    paths: list[Path | None] = []
+    for place, (hit, picture) in enumerate(zip(hits, cut, strict=True), start=1):
+        if isinstance(picture, str):
+            click.echo(picture, err=True)
+            paths.append(None)
+            continue
+        path = folder / f"{place:03d}-{hit.doc_id[:8]}-{hit.page_number}-{hit.line_order + 1}.png"
+        picture.save(path, format="PNG")
+        paths.append(path)
+    return paths
+
+
+def _print_hit(hit: Hit, picture: Path | None) -> None:
+    """Place, collection, score (with the number of wrong characters), the line, its picture; parted by tabs."""
+    from ocr_core.search.render import printable
+
+    place = f"{hit.source_path}#{hit.page_number}:{hit.line_order + 1}"
+    score = f"{hit.score:.2f}" + (f"~{hit.edits}" if hit.edits else "")
+    cells = [printable(place), hit.collection, score, _marked(printable(hit.snippet), hit.spans)]
+    click.echo("\t".join([*cells, *([str(picture)] if picture else [])]))
 
 
 def _marked(text: str, spans: tuple[tuple[int, int], ...]) -> str:

@@ -1,171 +1,143 @@
-"""Full-text search over the lines of a library, ranked by BM25.
+"""Full-text search over the lines of a library.
 
-This is a scan over the folded text: seconds for millions of lines, nothing to build. The scores are those
-that postings will give (k1 = 1.2, b = 0.75, statistics over all lines of the library whatever the filter).
+`search` answers once; a `Searcher` kept for many questions keeps what it has read of the index in memory.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Final
+import logging
+import threading
+from dataclasses import replace
+from typing import Final
 
-import duckdb
+from ocr_core.errors import LibraryError, UsageError
+from ocr_core.library import Library, Snapshot
+from ocr_core.records import line_id
+from ocr_core.search import index as indexing
+from ocr_core.search.filters import Named
+from ocr_core.search.hits import COLUMNS, Hit, HitWord, hit, mark
+from ocr_core.search.query import Query, parse
+from ocr_core.search.rank import Ranked, Ranking
+from ocr_core.search.segment import DamagedIndex
+from ocr_core.search.stored import LineKey, StoredLines
 
-from ocr_core.errors import UsageError
-from ocr_core.library import Library
-from ocr_core.library.folding import fold_tokens
-from ocr_core.records import Box
-from ocr_core.search.query import Clause, Query, parse
+log = logging.getLogger(__name__)
 
-SNIPPET_CHARS: Final = 240
-_K1: Final = 1.2
-_B: Final = 0.75
+__all__ = ["Hit", "HitWord", "Searcher", "mark", "search"]
 
-_PADDED: Final = "' ' || text_search || ' '"
-# Every word between two spaces of its own: occurrences side by side share none and can be counted.
-_SPACED: Final = "' ' || replace(text_search, ' ', '  ') || ' '"
-_DETAILS: Final = (
-    "line_id, page_id, doc_id, collection, source_path, page_number, line_order, x0, y0, x1, y1, direction, "
-    "text, confidence, engine"
-)
+READ_ALONG: Final = 20_000  # lines that a search adds to the index in memory rather than on the disk
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A line that answers the query.
+class Searcher:
+    """Searches a library, always its newest version. Safe for several threads, which take turns.
 
-    Attributes:
-        snippet: the line, or the part of a very long one around the first match.
-        spans: half-open character ranges of `snippet` that matched, in order.
-        score: BM25, higher is better; comparable within one query only.
-        box: of the line, pixels of the original page.
+    Args:
+        write: may bring the index on the disk up to date where it lacks much; else, and where that fails, what is
+            missing is indexed in memory.
     """
 
-    line_id: str
-    page_id: str
-    doc_id: str
-    collection: str
-    source_path: str
-    page_number: int
-    line_order: int
-    text: str
-    snippet: str
-    spans: tuple[tuple[int, int], ...]
-    score: float
-    box: Box
-    direction: str
-    confidence: float | None
-    engine: str
+    def __init__(self, library: Library, *, write: bool = True, version: int | None = None) -> None:
+        self._library = library
+        self._write = write
+        self._version = version
+        self._turn = threading.Lock()
+        self._snapshot: Snapshot | None = None
+        self._index = indexing.Index("")
+        self._ranking: Ranking | None = None
+        self._stored = StoredLines()
+
+    def search(
+        self, query: str, *, limit: int = 20, collection: str | None = None, tolerant: bool = True
+    ) -> list[Hit]:
+        """The best `limit` lines that answer `query` (see `query.parse`), best first: fewest wrong characters, then
+        highest score; ties by path, page and line.
+
+        Args:
+            tolerant: let errors of the reader pass in terms that no line has as they are written.
+
+        Raises:
+            UsageError: the query holds nothing to look for, or `limit` is below 1.
+            LibraryError: the library cannot be read.
+        """
+        wanted = _parse(query, collection)
+        if limit < 1:
+            raise UsageError(f"Not a number of hits: {limit}", remedy="Ask for one at least.")
+        with self._turn:
+            ranked, answered, snapshot = self._rank(wanted, limit, tolerant)
+            keys = [_key(line) for line in ranked]
+            with indexing.reading_library(self._library.root):
+                found = self._stored.rows(snapshot, keys, COLUMNS)
+        if len(found) < len(set(keys)):
+            raise LibraryError(
+                f"{self._library.root} cannot be read: lines of its index are not in it.",
+                remedy="Build the index again: warraq search --reindex --library DIR",
+            )
+        return [
+            hit(found[key], line.score, line.edits, answered) for key, line in zip(keys, ranked, strict=True)
+        ]
+
+    def rank(
+        self, query: str, *, limit: int | None = None, collection: str | None = None, tolerant: bool = True
+    ) -> list[tuple[str, float, int]]:
+        """As `search`, but only line id, score and wrong characters; with `limit` None of all lines that answer."""
+        wanted = _parse(query, collection)
+        with self._turn:
+            keys = [(_key(line), line.score, line.edits) for line in self._rank(wanted, limit, tolerant)[0]]
+        return [(line_id(key.page_id, key.line_order), score, edits) for key, score, edits in keys]
+
+    def _rank(self, query: Query, limit: int | None, tolerant: bool) -> tuple[list[Ranked], Query, Snapshot]:
+        for anew in (False, True):
+            try:
+                snapshot, ranking = self._current(anew=anew)
+                return *ranking.rank(query, limit, tolerant=tolerant), snapshot
+            except DamagedIndex as error:
+                if anew:
+                    raise
+                log.warning("%s", error.message)
+        raise AssertionError
+
+    def _current(self, *, anew: bool = False) -> tuple[Snapshot, Ranking]:
+        """The newest version of the library, and its index."""
+        snapshot = self._library.snapshot(self._version)
+        moved = self._snapshot is None or snapshot.version != self._snapshot.version
+        if self._ranking is None or anew or (moved and indexing.state_of(snapshot) != self._index.of):
+            self._index = self._indexed(snapshot, anew=anew)
+            self._ranking = Ranking(self._index.parts)
+        self._snapshot = snapshot
+        return snapshot, self._ranking
+
+    def _indexed(self, snapshot: Snapshot, *, anew: bool) -> indexing.Index:
+        ready = self._write and prepare(self._library, anew=anew)
+        index = indexing.Index("") if anew and not ready else indexing.load(self._library.root)
+        return indexing.caught_up(snapshot, index)
 
 
-def search(library: Library, query: str, *, limit: int = 20, collection: str | None = None) -> list[Hit]:
-    """The best `limit` lines that answer `query` (see `query.parse`), best first; ties by path, page and
-    line.
-
-    Raises:
-        UsageError: the query holds nothing to look for, or `limit` is below 1.
-        LibraryError: the library cannot be read.
-    """
-    wanted = parse(query)
-    if limit < 1:
-        raise UsageError(f"Not a number of hits: {limit}", remedy="Ask for one at least.")
-    return library.reading(lambda con: _find(con, wanted, limit, collection))
+def prepare(library: Library, *, anew: bool = False) -> bool:
+    """Bring the index on the disk up to date where it lacks much; False where it could not be written, or another
+    process is at it."""
+    if not anew and indexing.lines_behind(library.snapshot(), indexing.load(library.root)) <= READ_ALONG:
+        return True
+    try:
+        return indexing.update(library, anew=anew, wait=False) is not None
+    except LibraryError as error:
+        log.info("the index on the disk stays as it is: %s", error.message)
+        return False
 
 
-def _find(con: duckdb.DuckDBPyConnection, query: Query, limit: int, collection: str | None) -> list[Hit]:
-    scores = _rank(con, query, limit, collection)
-    if not scores:
-        return []
-    places = ", ".join("?" * len(scores))  # written out, the list reaches the reader of the files
-    rows = con.execute(f"SELECT {_DETAILS} FROM lines WHERE line_id IN ({places})", list(scores))
-    names = [column[0] for column in rows.description or ()]
-    found = {row[0]: dict(zip(names, row, strict=True)) for row in rows.fetchall()}
-    return [_hit(found[line_id], score, query) for line_id, score in scores.items()]
+def search(
+    library: Library, query: str, *, limit: int = 20, collection: str | None = None, tolerant: bool = True
+) -> list[Hit]:
+    """One question; see `Searcher.search`."""
+    return Searcher(library).search(query, limit=limit, collection=collection, tolerant=tolerant)
 
 
-def mark(text: str, query: Query) -> list[tuple[int, int]]:
-    """Half-open character ranges of `text` that match a clause of `query`, sorted, merged where they touch or
-    overlap.
-    """
-    tokens = fold_tokens(text)
-    words = [token.text for token in tokens]
-    ranges = sorted(
-        (tokens[first].start, tokens[last - 1].end)
-        for clause in query.clauses
-        for first, last in clause.spans(words)
-    )
-    merged: list[tuple[int, int]] = []
-    for start, end in ranges:
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-        else:
-            merged.append((start, end))
-    return merged
+def _parse(text: str, collection: str | None) -> Query:
+    query = parse(text)
+    return query if collection is None else replace(query, scope=Named("collection", collection))
 
 
-def _rank(
-    con: duckdb.DuckDBPyConnection, query: Query, limit: int, collection: str | None
-) -> dict[str, float]:
-    """Scores of the best lines by line id, best first."""
-    patterns = {f"p{i}": _pattern(clause, " ") for i, clause in enumerate(query.clauses)}
-    counts = ", ".join(f"count_if(contains({_PADDED}, ${name}))" for name in patterns)
-    lines, total, *found = con.execute(
-        f"SELECT count(*), sum(words), {counts} FROM lines WHERE words > 0", patterns
-    ).fetchall()[0]
-    if not all(found):
-        return {}
-    weights = {f"df{i}": float(df) for i, df in enumerate(found)}
-    spaced = {f"s{i}": _pattern(clause, "  ") for i, clause in enumerate(query.clauses)}
-    scores = " + ".join(
-        f"ln(($lines - $df{i} + 0.5) / ($df{i} + 0.5) + 1) * tf{i} * {_K1 + 1}"
-        f" / (tf{i} + {_K1} * ({1 - _B} + {_B} * words / $mean))"
-        for i in range(len(patterns))
-    )
-    frequencies = ", ".join(
-        f"(strlen(spaced) - strlen(replace(spaced, ${name}, ''))) // strlen(${name}) AS tf{i}"
-        for i, name in enumerate(spaced)
-    )
-    holds = " AND ".join(f"contains({_PADDED}, ${name})" for name in patterns)
-    ranked = con.execute(
-        f"""
-        SELECT line_id, round({scores}, 9) AS score
-        FROM (SELECT line_id, source_path, page_number, line_order, words, {frequencies}
-              FROM (SELECT *, {_SPACED} AS spaced FROM lines WHERE {holds} AND words > 0
-                    AND ($collection IS NULL OR collection = $collection)))
-        ORDER BY score DESC, source_path, page_number, line_order, line_id LIMIT $limit
-        """,
-        {
-            **patterns,
-            **spaced,
-            **weights,
-            "lines": lines,
-            "mean": total / lines,
-            "collection": collection,
-            "limit": limit,
-        },
-    )
-    return dict(ranked.fetchall())
-
-
-def _pattern(clause: Clause, between: str) -> str:
-    whole = " " + between.join(clause.words)
-    return whole if clause.prefix else whole + " "
-
-
-def _hit(row: dict[str, Any], score: float, query: Query) -> Hit:
-    box = Box(*(row.pop(side) for side in ("x0", "y0", "x1", "y1")))
-    spans = mark(row["text"], query)
-    snippet, spans = _cut(row["text"], spans)
-    return Hit(**row, snippet=snippet, spans=tuple(spans), score=score, box=box)
-
-
-def _cut(text: str, spans: list[tuple[int, int]]) -> tuple[str, list[tuple[int, int]]]:
-    if len(text) <= SNIPPET_CHARS:
-        return text, spans
-    first = spans[0][0] if spans else 0
-    start = max(0, min(first - SNIPPET_CHARS // 4, len(text) - SNIPPET_CHARS))
-    end = start + SNIPPET_CHARS
-    inside = [(max(a, start), min(b, end)) for a, b in spans if a < end and b > start]
-    before, after = ("…" if start else ""), ("…" if end < len(text) else "")
-    shift = len(before) - start
-    return before + text[start:end] + after, [(a + shift, b + shift) for a, b in inside]
+def _key(line: Ranked) -> LineKey:
+    pages = line.segment.pages
+    page = int(line.segment.page_of[line.line])
+    page_id, run_id, created_at = (pages[name][page].as_py() for name in ("page_id", "run_id", "created_at"))
+    return LineKey(page_id, run_id, created_at, int(line.segment.line_order[line.line]))

@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from ocr_core.errors import LibraryError, UsageError, WarraqError
 from ocr_core.library import Library
+from ocr_core.search.search import prepare
 
 TIMEOUT_S: Final = 30.0
 MEMORY: Final = "1GiB"
@@ -58,7 +59,8 @@ def run_sql(
     memory: str = MEMORY,
     max_rows: int = MAX_ROWS,
 ) -> SqlResult:
-    """Answer one SELECT (or DESCRIBE, SHOW, SUMMARIZE, VALUES, FROM …) over the views of the library.
+    """Answer one SELECT (or DESCRIBE, SHOW, SUMMARIZE, VALUES, FROM …) over the views of the library and
+    `search_lines('…')` (see `macro`).
 
     Args:
         timeout_s: wall-clock seconds, start of the child (about half a second) included.
@@ -70,6 +72,8 @@ def run_sql(
         LibraryError: the library cannot be read.
     """
     library = Library.open(library_path)
+    if "search_lines" in query.lower():  # the child may not write
+        prepare(library)
     request = {
         "library": str(library.root),
         "version": library.version,

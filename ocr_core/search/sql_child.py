@@ -17,6 +17,8 @@ import pyarrow as pa
 
 from ocr_core.errors import LibraryError, UsageError
 from ocr_core.library import Library
+from ocr_core.search.macro import SearchLines
+from ocr_core.search.search import Searcher
 
 _LOCKS: Final = (
     "SET temp_directory = ''",
@@ -87,13 +89,19 @@ def _limit(request: dict[str, Any]) -> None:
 
 
 def _answer(request: dict[str, Any]) -> tuple[pa.Table, bool]:
-    snapshot = Library.open(request["library"]).snapshot(request["version"])
-    con = snapshot.connect(memory_limit=request["memory"])
+    library = Library.open(request["library"])
+    con = library.snapshot(request["version"]).connect(memory_limit=request["memory"])
+    searching = SearchLines(con, Searcher(library, write=False, version=request["version"]))
     for lock in _LOCKS:
         con.execute(lock)
     query = request["query"]
-    _check(con, query)
-    return _fetch(con, query, request["max_rows"], request["max_bytes"])
+    try:
+        _check(con, query)
+        return _fetch(con, query, request["max_rows"], request["max_bytes"])
+    except (duckdb.Error, pa.ArrowException):
+        if searching.trouble:  # which DuckDB buries in a traceback
+            raise searching.trouble from None
+        raise
 
 
 def _check(con: duckdb.DuckDBPyConnection, query: str) -> None:

@@ -1,111 +1,159 @@
-"""Search against a brute-force BM25 over folded words, and where the marks fall."""
+"""Search against a full scan, and what a hit tells."""
 
 from __future__ import annotations
 
-import math
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ocr_core.errors import LibraryError, UsageError
 from ocr_core.library import Library
-from ocr_core.library.folding import fold
-from ocr_core.search.query import Query, parse
-from ocr_core.search.search import SNIPPET_CHARS, mark, search
+from ocr_core.records import Box, EngineStamp, LineResult, PageResult, Word
+from ocr_core.search import index
+from ocr_core.search.hits import SNIPPET_CHARS, HitWord, mark
+from ocr_core.search.query import parse
+from ocr_core.search.search import Searcher, search
 from tests.library.make import document, result
+from tests.search.oracle import full_scan
 
-WORDS = [
-    "the",
-    "The",
-    "garden",
-    "gardens",
-    "Kew",
-    "kew",
-    "well-known",
-    "naïve",
-    "مكتبة",
-    "مكتبه",
-    "أمّا",
-    "a",
-    "١٨",
-]
+WORDS = "the The garden gardens gardem Kew kew well-known naïve orchid orchids مكتبة مكتبه مكنبة أمّا a ١٨".split()
+ENGINES = [EngineStamp("crnn-latin", "1"), EngineStamp("pdf-text", "1")]
+
+
+def filled(library: Library, seed: int, pages: int = 12) -> None:
+    """Pages of random lines in two collections; every third is read again by a newer run, some of them blank."""
+    rng = random.Random(seed)
+    for number in range(pages):
+        page = document(f"{seed}-{number % 7}.png", pages=3, salt=str(number)).page(1 + number % 3)
+        for run in ("r1", "r2")[: 2 if number % 3 == 0 else 1]:
+            lines = [" ".join(rng.choices(WORDS, k=rng.randint(0, 9))) for _ in range(rng.randint(0, 25))]
+            engine, confidence = rng.choice(ENGINES), rng.choice([0.25, 0.5, 0.8, 1.0])
+            read = judged(result(page, *lines), engine, confidence)
+            library.publish(run, ("letters", "books 2")[number % 2], results=[read])
+
+
+def judged(read: PageResult, engine: EngineStamp, confidence: float) -> PageResult:
+    def changed(line: LineResult) -> LineResult:
+        assert line.transcript
+        return replace(line, transcript=replace(line.transcript, engine=engine, confidence=confidence))
+
+    return replace(read, lines=tuple(changed(line) for line in read.lines))
 
 
 @pytest.fixture(scope="module")
-def texts() -> list[str]:
-    rng = random.Random(5)
-    return [" ".join(rng.choices(WORDS, k=rng.randint(0, 12))) for _ in range(300)]
-
-
-@pytest.fixture(scope="module")
-def library(texts: list[str], tmp_path_factory: pytest.TempPathFactory) -> Library:
+def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
+    """Half of it in the index on the disk, the rest not."""
     library = Library.create(tmp_path_factory.mktemp("search") / "library")
-    for start in range(0, len(texts), 30):
-        page = document(f"{start:04d}.png").page(1)
-        library.publish("r0", "c", results=[result(page, "superseded Kew garden")])
-        library.publish("r1", "c", results=[result(page, *texts[start : start + 30])])
+    filled(library, 1)
+    index.update(library)
+    filled(library, 2)
     return library
 
 
-def brute_force(texts: list[str], query: Query) -> list[tuple[float, int]]:
-    """(score, index of the line) of every line that answers, best first."""
-    lines = [fold(text).split() for text in texts]
-    counts = [[len(clause.spans(words)) for clause in query.clauses] for words in lines]
-    filled = [words for words in lines if words]
-    mean = sum(map(len, filled)) / len(filled)
-    frequencies = [sum(c[i] > 0 for c in counts) for i in range(len(query.clauses))]
-    scored = []
-    for index, (words, found) in enumerate(zip(lines, counts, strict=True)):
-        if all(found):
-            score = sum(
-                math.log((len(filled) - df + 0.5) / (df + 0.5) + 1)
-                * tf * 2.2 / (tf + 1.2 * (0.25 + 0.75 * len(words) / mean))
-                for tf, df in zip(found, frequencies, strict=True)
-            )  # fmt: skip
-            scored.append((score, index))
-    return sorted(scored, key=lambda pair: (-round(pair[0], 9), pair[1]))
+@pytest.fixture(scope="module")
+def searcher(library: Library) -> Searcher:
+    return Searcher(library)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "kew",
-        "garden*",
-        '"the garden"',
-        '"kew kew"',
-        '"kew gard*"',
-        "kew مكتبة well-known",
-        "naive اما",
-        "a 18",
-        "g*",
-    ],
+QUERIES = [
+    "kew",
+    "garden*",
+    '"the garden"',
+    '"kew kew"',
+    '"kew gard*"',
+    "kew مكتبة well-known",
+    "naive اما",
+    "a 18",
+    "g*",
+    "kew~1",
+    "garden~2 -gardens",
+    '"the garden"~1',
+    "ordchid",  # no line has it: errors pass
+    "orchhids kewx",
+    "wel-knwon",
+    "مكتبتة",
+    "kew OR orchid OR مكتبه -the",
+    "orchid collection:letters conf>=0.8",
+    'garden collection:"books 2" collection:let* -engine:pdf*',
+    "the page:2-3 script:latin -conf<0.5",
+    "kew date:2020..2100 -page:1",
+    "kew date:..2020",
+]
+
+
+@pytest.mark.parametrize("tolerant", [True, False])
+@pytest.mark.parametrize("text", QUERIES)
+def test_answers_are_those_of_a_full_scan(
+    library: Library, searcher: Searcher, text: str, tolerant: bool
+) -> None:
+    expected = full_scan(library, text, tolerant=tolerant)
+    found = searcher.rank(text, tolerant=tolerant)
+    assert [(line, edits) for line, _, edits in found] == [(line, edits) for line, _, edits in expected]
+    assert [score for _, score, _ in found] == pytest.approx([s for _, s, _ in expected], abs=1e-8)
+    hits = searcher.search(text, limit=7, tolerant=tolerant)
+    assert [(h.line_id, h.score, h.edits) for h in hits] == found[:7]
+
+
+def test_the_queries_above_find_something(library: Library) -> None:
+    assert [text for text in QUERIES if not full_scan(library, text)] == ["kew date:..2020"]
+
+
+ASKED = st.sampled_from([*WORDS, "gardn", "kwe", "orchyd", "مكتب", "nothing", "th"])
+CLAUSES = st.one_of(
+    ASKED,
+    ASKED.map(lambda word: word[:3] + "*"),
+    st.tuples(ASKED, st.sampled_from(["~", "~0", "~1", "~2"])).map("".join),
+    st.tuples(ASKED, ASKED, st.sampled_from(["", "*", "~1"])).map(lambda p: f'"{p[0]} {p[1]}"{p[2]}'),
+    st.tuples(ASKED, ASKED).map(" OR ".join),
 )
-def test_hits_and_scores_are_those_of_brute_force(library: Library, texts: list[str], text: str) -> None:
-    expected = brute_force(texts, parse(text))[:25]
-    hits = search(library, text, limit=25)
-    assert expected
-    assert [h.text for h in hits] == [texts[index] for _, index in expected]
-    assert [h.score for h in hits] == pytest.approx([score for score, _ in expected], abs=1e-8)
+FILTERS = st.sampled_from(
+    ["collection:letters", "script:latin", "engine:crnn*", "page:1-2", "conf>0.5", "-page:2", "-conf<=0.25"]
+)
 
 
-def test_hit_says_where(library: Library, texts: list[str]) -> None:
+@settings(max_examples=60, deadline=None)
+@given(st.lists(CLAUSES, min_size=1, max_size=3), st.lists(ASKED, max_size=1), st.lists(FILTERS, max_size=2))
+def test_any_query_answers_like_a_full_scan(
+    library: Library, searcher: Searcher, clauses: list[str], excluded: list[str], filters: list[str]
+) -> None:
+    text = " ".join([*clauses, *(f"-{word}" for word in excluded), *filters])
+    found = [(line, round(score, 6), edits) for line, score, edits in searcher.rank(text)]
+    assert found == [(line, round(score, 6), edits) for line, score, edits in full_scan(library, text)]
+
+
+def test_exact_lines_stand_above_close_ones(library: Library) -> None:
+    edits = [hit.edits for hit in search(library, "garden~1", limit=1000)]
+    assert edits == sorted(edits)
+    assert {0, 1} == set(edits)
+
+
+def test_hit_says_where(library: Library) -> None:
     (best,) = search(library, "kew", limit=1)
-    line = library.page(f"{best.source_path}#{best.page_number}").lines[best.line_order]
-    assert (best.line_id, best.text, best.engine) == (line["line_id"], line["text"], line["engine"])
+    with library.connect() as con:
+        (line,) = con.sql(f"FROM lines WHERE line_id = '{best.line_id}'").to_arrow_table().to_pylist()
+    assert (best.page_id, best.text, best.engine) == (line["page_id"], line["text"], line["engine"])
+    assert (best.collection, best.source_path) == (line["collection"], line["source_path"])
     assert (best.box.x0, best.box.y1) == (line["x0"], line["y1"])
     assert all(best.snippet[a:b].lower() == "kew" for a, b in best.spans)
 
 
-def test_filter_by_collection_leaves_scores_alone(library: Library) -> None:
-    page = document("other.png").page(1)
-    library.publish("r9", "other", results=[result(page, "zebra")])
+def test_filter_by_collection_leaves_scores_alone(tmp_path: Path) -> None:
+    library = Library.create(tmp_path / "l")
+    library.publish("r", "c", results=[result(document("a").page(1), "kew")])
+    library.publish("r", "other", results=[result(document("b").page(1), "zebra", "kew kew")])
     (everywhere,) = search(library, "zebra")
     assert search(library, "zebra", collection="other") == [everywhere]
     assert search(library, "zebra", collection="c") == []
+    assert search(library, "kew collection:other", collection="c") == []
+    # Errors pass where the collection itself has no line of the word, whatever others have.
+    assert [hit.text for hit in search(library, "kews", collection="c")] == ["kew"]
 
 
-@pytest.mark.parametrize("text", ["nowhere", "kew nowhere", '"garden zzz"'])
+@pytest.mark.parametrize("text", ["nowhere", "kew nowhere", '"garden zzz"', '"gardex the"'])
 def test_no_hits(library: Library, text: str) -> None:
     assert search(library, text) == []
 
@@ -115,9 +163,12 @@ def test_bad_limit(library: Library) -> None:
         search(library, "kew", limit=0)
 
 
-def test_lost_file_is_an_error_of_the_library(tmp_path: Path) -> None:
+@pytest.mark.parametrize("indexed", [False, True])
+def test_lost_file_is_an_error_of_the_library(tmp_path: Path, indexed: bool) -> None:
     library = Library.create(tmp_path / "l")
     library.publish("r", "c", results=[result(document("a").page(1), "kew")])
+    if indexed:
+        index.update(library)
     (file,) = library.snapshot().files("lines")
     (library.root / file.path).unlink()
     with pytest.raises(LibraryError, match="cannot be read"):
@@ -137,11 +188,28 @@ def test_empty_library(tmp_path: Path) -> None:
         ("kew kew kew", '"kew kew"', ["kew kew"]),
         ("ﷺ", "الله", ["ﷺ"]),
         ("the garden the gardens", '"the garden*" the', ["the garden", "the gardens"]),
+        ("the botanicai gardens", "botanical~1", ["botanicai"]),
         ("nothing", "else", []),
     ],
 )
 def test_marks(text: str, query: str, marked: list[str]) -> None:
     assert [text[a:b] for a, b in mark(text, parse(query))] == marked
+
+
+def test_words_of_a_hit_have_their_boxes(tmp_path: Path) -> None:
+    library = Library.create(tmp_path / "l")
+    read = result(document("a").page(1), "kew, the Kew gardens")
+    (line,) = read.lines
+    assert line.transcript
+    words = tuple(Word(w, Box(i, 0, i + 1, 9)) for i, w in enumerate("kew, the Kew gardens".split()))
+    line = replace(line, transcript=replace(line.transcript, words=words))
+    library.publish("r", "c", results=[replace(read, lines=(line,))])
+    (hit,) = search(library, "kew gardenz")
+    assert hit.words == (
+        HitWord("kew,", Box(0, 0, 1, 9)),
+        HitWord("Kew", Box(2, 0, 3, 9)),
+        HitWord("gardens", Box(3, 0, 4, 9)),
+    )
 
 
 def test_long_line_is_cut_around_the_match(tmp_path: Path) -> None:

@@ -1,0 +1,381 @@
+"""The index beside the library: `search/` holds segments (see `build`), and `index.json` says which count.
+
+The index answers for one state of the library, known by the names of its files of pages and lines, which are never
+given twice. A library that has moved on is compared with the index result by result: results that are new make a new
+segment, results that no longer win are listed as dead. So nothing depends on what happened in between (compaction,
+a crash, a restored backup), and an index is either right or known to be behind.
+
+`index.json` is replaced whole, after everything it names is on the disk; a crash leaves the index before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import shutil
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from ocr_core.errors import LibraryError
+from ocr_core.library import Library, Snapshot, durable
+from ocr_core.library.manifest import DataFile
+from ocr_core.library.views import open_files
+from ocr_core.search import build
+from ocr_core.search.segment import DamagedIndex, Segment
+
+log = logging.getLogger(__name__)
+
+FOLDER: Final = "search"
+FORMAT: Final = 1
+SEGMENT_LINES: Final = (
+    1_000_000  # of the library's files that one segment is built from; about 500 MB meanwhile
+)
+MERGED_AT: Final = 4  # segments of like size
+DEAD_SHARE: Final = 0.25  # of a segment's lines, from which it is written anew
+
+_STATE: Final = "index.json"
+_KEY: Final = "page_id, run_id, created_at"
+_DEAD: Final = pa.schema([("segment", pa.string()), ("page", pa.uint32())])
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A segment and which of its pages still count: bool [pages]."""
+
+    segment: Segment
+    alive: NDArray[np.bool_]
+
+    def lines(self) -> NDArray[np.bool_]:
+        """Which lines count."""
+        return self.alive[self.segment.page_of]
+
+    @property
+    def count(self) -> int:
+        """How many lines count."""
+        return int(self.lines().sum()) if not self.alive.all() else self.segment.rows("lines")
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """What is searched.
+
+    Attributes:
+        of: the state of the library that the index answers for, see `state_of`.
+    """
+
+    of: str
+    parts: tuple[Live, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an update did. `lines` counts those newly read from the library, `bytes` all files of the index now."""
+
+    lines: int
+    segments: int
+    bytes: int
+
+
+def state_of(snapshot: Snapshot) -> str:
+    """The name of a state of the library, as far as search is concerned."""
+    paths = sorted(f.path for name in ("pages", "lines") for f in snapshot.files(name))
+    return hashlib.sha256("\n".join(paths).encode()).hexdigest()
+
+
+def update(library: Library, *, anew: bool = False, wait: bool = True) -> Report | None:
+    """Bring the index on the disk up to the newest version of the library.
+
+    Args:
+        anew: forget what is there and build all of it.
+        wait: for another process that is at it; else return None.
+
+    Raises:
+        LibraryError: the index cannot be written, or the library not be read; the index is as it was before.
+    """
+    folder = library.root / FOLDER
+    with durable.disk_errors(library.root, "write the search index"):
+        durable.make_folders(folder)
+        with durable.locked(folder / ".lock", exclusive=True, wait=wait) as alone:
+            if not alone:
+                return None
+            snapshot = library.snapshot()
+            try:
+                index, lines = _updated(snapshot, folder, Index("") if anew else load(library.root))
+            except DamagedIndex as error:
+                log.warning("%s", error.message)
+                index, lines = _updated(snapshot, folder, Index(""))
+            _delete_others(folder, index)
+            size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
+            return Report(lines, len(index.parts), size)
+
+
+def _updated(snapshot: Snapshot, folder: Path, before: Index) -> tuple[Index, int]:
+    """The index of the snapshot, written where it is not `before`, and how many lines were read for it."""
+    index, lines = _caught_up(snapshot, before, lambda tables: _write_segment(folder, tables))
+    if index is not before:
+        index = _tidied(folder, index)
+        _write_state(folder, index)
+    return index, lines
+
+
+def load(root: Path) -> Index:
+    """The index on the disk, right or behind; an empty one where there is none or it is damaged."""
+    folder = root / FOLDER
+    for _ in range(3):  # another process may replace it under our hands
+        text = ""
+        try:
+            text = (folder / _STATE).read_text("utf-8")
+            return _opened(folder, json.loads(text))
+        except FileNotFoundError:
+            return Index("")
+        except (DamagedIndex, ValueError, KeyError, TypeError, OSError, pa.ArrowException) as error:
+            with suppress(OSError):
+                if (folder / _STATE).read_text("utf-8") != text:
+                    continue
+            log.warning("the search index cannot be used and will be built again: %s", error)
+            return Index("")
+    return Index("")
+
+
+def caught_up(snapshot: Snapshot, index: Index) -> Index:
+    """`index`, brought up to the snapshot in memory; nothing is written.
+
+    Raises:
+        LibraryError: the library cannot be read.
+    """
+    return _caught_up(snapshot, index, Segment.in_memory)[0]
+
+
+def lines_behind(snapshot: Snapshot, index: Index) -> int:
+    """About how many lines of the library the index lacks, without looking into files."""
+    if index.of == state_of(snapshot):
+        return 0
+    have = sum(live.segment.rows("lines") for live in index.parts)
+    return max(sum(f.rows for f in snapshot.files("lines")) - have, 0)
+
+
+def _caught_up(
+    snapshot: Snapshot, index: Index, keep: Callable[[build.Tables], Segment]
+) -> tuple[Index, int]:
+    """The index of the snapshot, and how many lines were read. `keep` makes a segment of tables."""
+    state = state_of(snapshot)
+    if index.of == state:
+        return index, 0
+    fresh, dead = _difference(snapshot, index)
+    parts = [Live(live.segment, live.alive & ~gone) for live, gone in zip(index.parts, dead, strict=True)]
+    lines = 0
+    for part in _read(snapshot, fresh):
+        segment = keep(build.assemble([part]))
+        parts.append(Live(segment, np.ones(segment.rows("pages"), np.bool_)))
+        lines += segment.rows("lines")
+    return Index(state, tuple(parts)), lines
+
+
+def _difference(snapshot: Snapshot, index: Index) -> tuple[pa.Table, list[NDArray[np.bool_]]]:
+    """Results that win in the snapshot and are not in the index, and for each segment which results win no more."""
+    indexed = [build.SCHEMAS["pages"].empty_table().select(_KEY.split(", "))]
+    indexed[0] = indexed[0].append_column("place", pa.array([], pa.int64()))
+    dead = []
+    base = 0
+    for live in index.parts:
+        places = np.flatnonzero(live.alive)
+        keys = live.segment.pages.select(_KEY.split(", ")).take(pa.array(places))
+        indexed.append(keys.append_column("place", pa.array(places + base)))
+        dead.append(np.zeros(len(live.alive), np.bool_))
+        base += len(live.alive)
+    with reading_library(snapshot.root), closing(snapshot.connect()) as con:
+        con.register("indexed", pa.concat_tables(indexed))
+        columns = ", ".join(build.SCHEMAS["pages"].names)
+        fresh = con.sql(f"SELECT {columns} FROM pages ANTI JOIN indexed USING ({_KEY})").to_arrow_table()
+        lost = con.sql(f"SELECT place FROM indexed ANTI JOIN pages USING ({_KEY})").to_arrow_table()
+    every = np.zeros(base, np.bool_)
+    every[lost["place"].to_numpy()] = True
+    ends = np.cumsum([len(live.alive) for live in index.parts])
+    return fresh, list(np.split(every, ends[:-1])) if index.parts else []
+
+
+def _read(snapshot: Snapshot, fresh: pa.Table) -> Iterator[build.Part]:
+    """The lines of the results `fresh`, in parts of at most `SEGMENT_LINES` where files are not larger."""
+    if not fresh.num_rows:
+        return
+    fresh = fresh.append_column("page", pa.array(np.arange(fresh.num_rows, dtype=np.uint32)))
+    runs = {
+        (r["collection"], r["run_id"])
+        for r in fresh.group_by(["collection", "run_id"]).aggregate([]).to_pylist()
+    }
+    left = np.ones(fresh.num_rows, np.bool_)
+    groups = list(_groups(f for f in snapshot.files("lines") if (f.collection, f.run_id) in runs))
+    for number, files in enumerate(groups or [[]]):
+        with reading_library(snapshot.root), closing(duckdb.connect(":memory:")) as con:
+            con.execute("SET TimeZone = 'UTC'")
+            con.register("fresh", fresh)
+            con.register("stored", open_files(snapshot.root, "lines", files))
+            lines = con.sql(
+                f"SELECT f.page, s.line_order, s.text_search, s.confidence, s.script, s.engine"
+                f" FROM stored s JOIN fresh f USING ({_KEY}) WHERE s.words > 0"
+            ).to_arrow_table()
+        here = np.zeros(fresh.num_rows, np.bool_)
+        here[lines["page"].to_numpy()] = True
+        left &= ~here
+        if number >= len(groups) - 1:
+            here |= left  # blank pages belong to the index as well: they may take the place of lines
+        if here.any():
+            places = (np.cumsum(here) - 1).astype(np.uint32)
+            page = pa.array(places[lines["page"].to_numpy()])
+            yield build.tokenize(
+                fresh.filter(pa.array(here)).drop_columns(["page"]), lines.set_column(0, "page", page)
+            )
+
+
+def _groups(files: Iterable[DataFile]) -> Iterator[list[DataFile]]:
+    group: list[DataFile] = []
+    rows = 0
+    for file in files:
+        if group and rows + file.rows > SEGMENT_LINES:
+            yield group
+            group, rows = [], 0
+        group.append(file)
+        rows += file.rows
+    if group:
+        yield group
+
+
+# -- keeping segments few ------------------------------------------------------------------------------------
+
+
+def to_merge(sizes: Sequence[int]) -> list[int]:
+    """Which segments become one: the smallest, as long as each next is not larger than twice those before it
+    together, if they are `MERGED_AT` at least. So every line is written anew only a few times, whatever the library
+    grows to.
+
+    Args:
+        sizes: lines of each segment.
+    """
+    chosen: list[int] = []
+    total = 0
+    for place in sorted(range(len(sizes)), key=lambda place: sizes[place]):
+        size = max(sizes[place], 1)
+        if (chosen and size > 2 * total) or total + size > SEGMENT_LINES:
+            break
+        chosen.append(place)
+        total += size
+    return chosen if len(chosen) >= MERGED_AT else []
+
+
+def _tidied(folder: Path, index: Index) -> Index:
+    """The index with its small segments merged, and those with many dead lines written anew."""
+    parts = [
+        _rewritten(folder, [live]) if live.count < (1 - DEAD_SHARE) * live.segment.rows("lines") else live
+        for live in index.parts
+        if live.alive.any()
+    ]
+    chosen = to_merge([live.count for live in parts])
+    if chosen:
+        merged = _rewritten(folder, [parts[place] for place in chosen])
+        parts = [live for place, live in enumerate(parts) if place not in chosen] + [merged]
+    return Index(index.of, tuple(parts))
+
+
+def _rewritten(folder: Path, parts: Sequence[Live]) -> Live:
+    segment = _write_segment(folder, build.assemble([live.segment.part(live.alive) for live in parts]))
+    return Live(segment, np.ones(segment.rows("pages"), np.bool_))
+
+
+# -- files ---------------------------------------------------------------------------------------------------
+
+
+def _opened(folder: Path, state: dict[str, Any]) -> Index:
+    if state["format"] != FORMAT:
+        raise ValueError(f"format {state['format']}")
+    dead: dict[str, NDArray[np.uint32]] = {}
+    if state["dead"]:
+        table = pq.read_table(folder / state["dead"], page_checksum_verification=True)
+        names, pages = table["segment"].to_numpy(), table["page"].to_numpy()
+        dead = {name: pages[names == name] for name in set(names)}
+    parts = []
+    for name in state["segments"]:
+        segment = _segment(folder, name)
+        alive = np.ones(segment.rows("pages"), np.bool_)
+        alive[dead.get(name, np.empty(0, np.uint32))] = False
+        parts.append(Live(segment, alive))
+    return Index(str(state["of"]), tuple(parts))
+
+
+def _segment(folder: Path, name: str) -> Segment:
+    return Segment(name, {table: folder / name / f"{table}.parquet" for table in build.SCHEMAS})
+
+
+def _write_segment(folder: Path, tables: build.Tables) -> Segment:
+    name = f"segment-{uuid.uuid4().hex}"
+    draft = folder / f".tmp-{name}"
+    draft.mkdir()
+    paths = {table: draft / f"{table}.parquet" for table in tables}
+    build.write(tables, paths)
+    for path in paths.values():
+        durable.sync_file(path)
+    durable.sync_folder(draft)
+    draft.rename(folder / name)
+    durable.sync_folder(folder)
+    return _segment(folder, name)
+
+
+def _write_state(folder: Path, index: Index) -> None:
+    state = {
+        "format": FORMAT,
+        "of": index.of,
+        "segments": [live.segment.name for live in index.parts],
+        "dead": _write_dead(folder, index),
+    }
+    draft = folder / f".tmp-{uuid.uuid4().hex}.json"
+    draft.write_text(json.dumps(state, indent=1) + "\n", "utf-8")
+    durable.sync_file(draft)
+    draft.replace(folder / _STATE)
+    durable.sync_folder(folder)
+
+
+def _write_dead(folder: Path, index: Index) -> str | None:
+    if all(live.alive.all() for live in index.parts):
+        return None
+    tables = []
+    for live in index.parts:
+        pages = pa.array(np.flatnonzero(~live.alive).astype(np.uint32))
+        tables.append(
+            pa.table([pa.array([live.segment.name] * len(pages), pa.string()), pages], schema=_DEAD)
+        )
+    path = folder / f"dead-{uuid.uuid4().hex}.parquet"
+    pq.write_table(pa.concat_tables(tables), path, compression="zstd", write_page_checksum=True)
+    durable.sync_file(path)
+    return path.name
+
+
+def _delete_others(folder: Path, index: Index) -> None:
+    """Delete what no state names any more. Whoever has a segment open goes on reading it."""
+    kept = {live.segment.name for live in index.parts} | {_STATE, ".lock"}
+    with suppress(FileNotFoundError):
+        kept.add(json.loads((folder / _STATE).read_text("utf-8"))["dead"])
+    for path in folder.iterdir():
+        if path.name not in kept:
+            with suppress(OSError):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+@contextmanager
+def reading_library(root: Path) -> Iterator[None]:
+    """Turn errors of reading the library's own files into `LibraryError`."""
+    try:
+        yield
+    except (duckdb.Error, pa.ArrowException, OSError) as error:
+        raise LibraryError(
+            f"{root} cannot be read: {error}", remedy="Check the disk, or restore from a backup."
+        ) from error
