@@ -21,7 +21,7 @@ def write_part(root: Path, dataset: str, collection: str, run_id: str, table: pa
     token = uuid.uuid4().hex
     draft, final = folder / f".part-{token}.tmp", folder / f"part-{token}.parquet"
     try:
-        pq.write_table(table, draft, row_group_size=ROW_GROUP_ROWS, **parquet_options(table.schema))
+        pq.write_table(table, draft, row_group_size=ROW_GROUP_ROWS[dataset], **parquet_options(table.schema))
         durable.sync_file(draft)
         draft.rename(final)
     except BaseException:

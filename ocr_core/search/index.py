@@ -104,6 +104,8 @@ def update(library: Library, *, anew: bool = False, wait: bool = True) -> Report
         LibraryError: the index cannot be written, or the library not be read; the index is as it was before.
     """
     folder = library.root / FOLDER
+    if folder.exists() and not folder.is_dir():
+        raise LibraryError(f"{folder} is in the way of the search index.", remedy="Move it elsewhere.")
     with durable.disk_errors(library.root, "write the search index"):
         durable.make_folders(folder)
         with durable.locked(folder / ".lock", exclusive=True, wait=wait) as alone:

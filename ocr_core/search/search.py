@@ -44,7 +44,7 @@ class Searcher:
         self._snapshot: Snapshot | None = None
         self._index = indexing.Index("")
         self._ranking: Ranking | None = None
-        self._stored = StoredLines()
+        self._stored = StoredLines(COLUMNS)
 
     def search(
         self, query: str, *, limit: int = 20, collection: str | None = None, tolerant: bool = True
@@ -64,17 +64,15 @@ class Searcher:
             raise UsageError(f"Not a number of hits: {limit}", remedy="Ask for one at least.")
         with self._turn:
             ranked, answered, snapshot = self._rank(wanted, limit, tolerant)
-            keys = [_key(line) for line in ranked]
+            keys = [key for key, _, _ in ranked]
             with indexing.reading_library(self._library.root):
-                found = self._stored.rows(snapshot, keys, COLUMNS)
+                found = self._stored.rows(snapshot, keys)
         if len(found) < len(set(keys)):
             raise LibraryError(
                 f"{self._library.root} cannot be read: lines of its index are not in it.",
                 remedy="Build the index again: warraq search --reindex --library DIR",
             )
-        return [
-            hit(found[key], line.score, line.edits, answered) for key, line in zip(keys, ranked, strict=True)
-        ]
+        return [hit(found[key], score, edits, answered) for key, score, edits in ranked]
 
     def rank(
         self, query: str, *, limit: int | None = None, collection: str | None = None, tolerant: bool = True
@@ -82,14 +80,18 @@ class Searcher:
         """As `search`, but only line id, score and wrong characters; with `limit` None of all lines that answer."""
         wanted = _parse(query, collection)
         with self._turn:
-            keys = [(_key(line), line.score, line.edits) for line in self._rank(wanted, limit, tolerant)[0]]
-        return [(line_id(key.page_id, key.line_order), score, edits) for key, score, edits in keys]
+            ranked, _, _ = self._rank(wanted, limit, tolerant)
+        return [(line_id(key.page_id, key.line_order), score, edits) for key, score, edits in ranked]
 
-    def _rank(self, query: Query, limit: int | None, tolerant: bool) -> tuple[list[Ranked], Query, Snapshot]:
+    def _rank(
+        self, query: Query, limit: int | None, tolerant: bool
+    ) -> tuple[list[tuple[LineKey, float, int]], Query, Snapshot]:
+        """Lines with score and wrong characters, the query as it was answered, and the version it was asked of."""
         for anew in (False, True):
             try:
                 snapshot, ranking = self._current(anew=anew)
-                return *ranking.rank(query, limit, tolerant=tolerant), snapshot
+                ranked, answered = ranking.rank(query, limit, tolerant=tolerant)
+                return [(_key(line), line.score, line.edits) for line in ranked], answered, snapshot
             except DamagedIndex as error:
                 if anew:
                     raise

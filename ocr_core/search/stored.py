@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +15,9 @@ import pyarrow.parquet as pq
 from ocr_core.library import Snapshot
 from ocr_core.library.manifest import DataFile
 
-_KEY = ("page_id", "run_id", "created_at", "line_order")
+CACHED_GROUPS: Final = 64  # row groups kept in memory, somewhat less than 1 MiB each
+
+_KEY: Final = ("page_id", "run_id", "created_at", "line_order")
 
 
 class LineKey(NamedTuple):
@@ -27,6 +29,64 @@ class LineKey(NamedTuple):
     line_order: int
 
 
+class StoredLines:
+    """Finds lines, and keeps their files open. Not for several threads at once.
+
+    Args:
+        columns: to read, of the schema of `lines`; one that an old file lacks is None.
+    """
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        self._columns = tuple(columns)
+        self._files: dict[str, _File] = {}
+        self._groups: OrderedDict[tuple[str, int], pa.Table] = OrderedDict()
+
+    def rows(self, snapshot: Snapshot, keys: Sequence[LineKey]) -> dict[LineKey, dict[str, Any]]:
+        """The lines with these keys, as far as the snapshot has them.
+
+        Raises:
+            OSError, pa.ArrowException: a file cannot be read.
+        """
+        keys_of_runs: dict[str, set[LineKey]] = defaultdict(set)
+        for key in keys:
+            keys_of_runs[key.run_id].add(key)
+        found: dict[LineKey, dict[str, Any]] = {}
+        files = snapshot.files("lines")
+        self._forget_others(files)
+        for file in files:
+            if wanted := keys_of_runs.get(file.run_id):
+                for row in self._rows(snapshot, file, wanted):
+                    key = LineKey(*(row[name] for name in _KEY))
+                    if key in wanted:
+                        found[key] = {name: row.get(name) for name in self._columns}
+        return found
+
+    def _rows(self, snapshot: Snapshot, file: DataFile, wanted: set[LineKey]) -> Iterator[dict[str, Any]]:
+        """The rows of a file with the keys `wanted`, and maybe a few more."""
+        if file.path not in self._files:
+            self._files[file.path] = _File(str(snapshot.root / file.path))
+        pages = {key.page_id for key in wanted}
+        ids = pa.array(sorted(pages), pa.string())
+        orders = pa.array(sorted({key.line_order for key in wanted}), pa.int32())
+        for number in self._files[file.path].groups_with(pages):
+            group = self._group(file.path, number)
+            here = pc.and_(pc.is_in(group["page_id"], ids), pc.is_in(group["line_order"], orders))
+            yield from group.filter(here).to_pylist()
+
+    def _group(self, path: str, number: int) -> pa.Table:
+        key = (path, number)
+        if key not in self._groups:
+            self._groups[key] = self._files[path].read(number, [*dict.fromkeys((*_KEY, *self._columns))])
+            if len(self._groups) > CACHED_GROUPS:
+                self._groups.popitem(last=False)
+        self._groups.move_to_end(key)
+        return self._groups[key]
+
+    def _forget_others(self, files: Sequence[DataFile]) -> None:
+        for path in self._files.keys() - {file.path for file in files}:
+            del self._files[path]
+
+
 class _File:
     """An open file of `lines`. Its rows are sorted by document and page, so few row groups hold a page."""
 
@@ -35,64 +95,16 @@ class _File:
         metadata = self._file.metadata
         column = next(i for i in range(metadata.num_columns) if metadata.schema.column(i).path == "page_id")
         statistics = [metadata.row_group(i).column(column).statistics for i in range(metadata.num_row_groups)]
-        known = [s is not None and s.has_min_max for s in statistics]
-        self._low = np.array([s.min if k else "" for s, k in zip(statistics, known, strict=True)], object)
-        self._high = np.array(
-            [s.max if k else "\U0010ffff" for s, k in zip(statistics, known, strict=True)], object
-        )
+        bounds = [(s.min, s.max) if s is not None and s.has_min_max else ("", "~") for s in statistics]
+        self._low = np.array([low for low, _ in bounds], object)
+        self._high = np.array([high for _, high in bounds], object)
 
-    def rows(self, pages: set[str], columns: Sequence[str]) -> list[dict[str, Any]]:
-        """The rows of these pages, with their keys."""
+    def groups_with(self, pages: set[str]) -> list[int]:
+        """The row groups that may hold these pages."""
         held = np.zeros(len(self._low), np.bool_)
         for page in pages:
             held |= (self._low <= page) & (self._high >= page)
-        groups = [int(group) for group in np.flatnonzero(held)]
-        if not groups:
-            return []
-        table = self._file.read_row_groups(groups, columns=[*dict.fromkeys((*_KEY, *columns))])
-        rows: list[dict[str, Any]] = table.filter(
-            pc.is_in(table["page_id"], pa.array(sorted(pages), pa.string()))
-        ).to_pylist()
-        return rows
+        return [int(group) for group in np.flatnonzero(held)]
 
-
-class StoredLines:
-    """Finds lines, and keeps their files open. Not for several threads at once."""
-
-    def __init__(self) -> None:
-        self._files: dict[str, _File] = {}
-
-    def rows(
-        self, snapshot: Snapshot, keys: Sequence[LineKey], columns: Sequence[str]
-    ) -> dict[LineKey, dict[str, Any]]:
-        """The lines with these keys.
-
-        Args:
-            columns: of the schema of `lines`; one that an old file lacks is None.
-
-        Raises:
-            OSError, pa.ArrowException: a file cannot be read.
-        """
-        pages_of_runs: dict[str, set[str]] = defaultdict(set)
-        for key in keys:
-            pages_of_runs[key.run_id].add(key.page_id)
-        wanted = set(keys)
-        found: dict[LineKey, dict[str, Any]] = {}
-        files = snapshot.files("lines")
-        self._forget_others(files)
-        for file in files:
-            if pages := pages_of_runs.get(file.run_id):
-                for row in self._open(snapshot, file).rows(pages, columns):
-                    key = LineKey(*(row[name] for name in _KEY))
-                    if key in wanted:
-                        found[key] = {name: row.get(name) for name in columns}
-        return found
-
-    def _open(self, snapshot: Snapshot, file: DataFile) -> _File:
-        if file.path not in self._files:
-            self._files[file.path] = _File(str(snapshot.root / file.path))
-        return self._files[file.path]
-
-    def _forget_others(self, files: Sequence[DataFile]) -> None:
-        for path in self._files.keys() - {file.path for file in files}:
-            del self._files[path]
+    def read(self, group: int, columns: list[str]) -> pa.Table:
+        return self._file.read_row_group(group, columns=columns)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from ocr_core.library import Library
@@ -16,12 +17,16 @@ Row = dict[str, Any]
 Answer = tuple[str, float, int]  # line id, score, wrong characters
 
 
-def full_scan(library: Library, text: str, *, tolerant: bool = True) -> list[Answer]:
-    """Every line that answers, best first."""
+def rows_of(library: Library) -> list[Row]:
+    """The lines of the view that hold words."""
     with library.connect() as con:
         rows = con.sql("SELECT * FROM lines").to_arrow_table().to_pylist()
-    rows = [row | {"folded": fold(row["text"]).split()} for row in rows]
-    rows = [row for row in rows if row["folded"]]
+    rows = [row | {"folded": tuple(fold(row["text"]).split())} for row in rows]
+    return [row for row in rows if row["folded"]]
+
+
+def full_scan(rows: Sequence[Row], text: str, *, tolerant: bool = True) -> list[Answer]:
+    """Every line that answers, best first."""
     query = parse(text)
     if tolerant:
         query = Query(
@@ -59,7 +64,8 @@ def with_errors(clause: Clause, rows: Sequence[Row], query: Query) -> Clause:
     return Clause(clause.words, False, tuple((0, 0, 0, 1, 1, 1, 2)[min(len(w), 6)] for w in clause.words))
 
 
-def occurrences(clause: Clause, words: Sequence[str]) -> list[int]:
+@cache
+def occurrences(clause: Clause, words: tuple[str, ...]) -> list[int]:
     """Wrong characters of each place where the clause stands, from the left without overlap."""
     size = len(clause.words)
     allowed = clause.edits or (0,) * size
@@ -76,6 +82,7 @@ def occurrences(clause: Clause, words: Sequence[str]) -> list[int]:
     return found
 
 
+@cache
 def distance(a: str, b: str) -> int:
     """Optimal string alignment, by its recurrence."""
     table = [[i + j if i * j == 0 else 0 for j in range(len(b) + 1)] for i in range(len(a) + 1)]
@@ -115,10 +122,13 @@ def _holds(row: Row, each: Filter) -> bool:
             return (each.low is None or value >= each.low) and (each.high is None or value < each.high)
         case Compared():
             confidence = row["confidence"]
-            return confidence is not None and {
-                "<": confidence < each.bound,
-                "<=": confidence <= each.bound,
-                ">": confidence > each.bound,
-                ">=": confidence >= each.bound,
-                "=": confidence == each.bound,
-            }[each.operator]
+            return (
+                confidence is not None
+                and {
+                    "<": confidence < each.bound,
+                    "<=": confidence <= each.bound,
+                    ">": confidence > each.bound,
+                    ">=": confidence >= each.bound,
+                    "=": confidence == each.bound,
+                }[each.operator]
+            )
