@@ -60,35 +60,38 @@ def main() -> None:
     )
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
+    rng = random.Random(options.seed)
+    streams = [words for text in options.texts for words in running_text(text)]
+    say(f"{sum(map(len, streams))} words of real text")
     place = Path(tempfile.mkdtemp(prefix="warraq-bench-", dir=options.folder))
     try:
-        measure(place, options)
+        library = Library.create(place / "library")
+        clock = time.perf_counter()
+        for number in range(0, options.lines, LINES_A_FILE):
+            publish(library, streams, rng, number, min(LINES_A_FILE, options.lines - number))
+        say(f"{options.lines} lines made in {time.perf_counter() - clock:.0f} s")
+        measure(library, streams, rng, options.queries)
     finally:
         shutil.rmtree(place)
 
 
-def measure(place: Path, options: argparse.Namespace) -> None:
-    rng = random.Random(options.seed)
-    streams = [words for text in options.texts for words in running_text(text)]
-    say(f"{sum(map(len, streams))} words of real text")
-    library = Library.create(place / "library")
-    started = time.perf_counter()
-    for number in range(0, options.lines, LINES_A_FILE):
-        publish(library, streams, rng, number, min(LINES_A_FILE, options.lines - number))
-    stored = sum(f.bytes for f in library.snapshot().files("lines"))
-    say(
-        f"{options.lines} lines made in {time.perf_counter() - started:.0f} s, {stored / options.lines:.0f} B a line"
-    )
+def measure(library: Library, streams: list[list[str]], rng: random.Random, count: int) -> None:
+    """All figures of a library without an index.
 
+    Args:
+        count: queries of each kind.
+    """
+    files = library.snapshot().files("lines")
+    lines = sum(f.rows for f in files)
+    say(f"{lines} lines, {sum(f.bytes for f in files) / lines:.0f} B each in the library")
     full, report = timed(lambda: index.update(library))
     tokens = library.reading(lambda con: con.execute("SELECT sum(words) FROM lines").fetchall())[0][0]
     say(
         f"full build: {full[0]:.1f} s (processor {full[1]:.1f});"
-        f" {report.bytes / options.lines:.1f} B a line, {report.segments} segments, {tokens} words"
+        f" {report.bytes / lines:.1f} B a line, {report.segments} segments, {tokens} words"
     )
 
-    more = max(options.lines // 100, 1)
-    publish(library, streams, rng, options.lines, more)
+    publish(library, streams, rng, lines, max(lines // 100, 1))
     added, report = timed(lambda: index.update(library))
     say(
         f"1 % more ({report.lines} lines): {added[0]:.2f} s (processor {added[1]:.2f}),"
@@ -98,9 +101,9 @@ def measure(place: Path, options: argparse.Namespace) -> None:
     texts = library.reading(lambda con: con.execute("SELECT line_id, text_search FROM lines").fetchall())
     occurrences = Counter(word for _, text in texts for word in text.split())
     say(f"{len(occurrences)} different words")
-    queries = make_queries(streams, occurrences, rng, options.queries)
+    queries = make_queries(streams, occurrences, rng, count)
     times(library, queries)
-    recall(library, texts, occurrences, rng, options.queries // 2)
+    recall(library, texts, occurrences, rng, count // 2)
 
 
 def times(library: Library, queries: dict[str, list[str]]) -> None:

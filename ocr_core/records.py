@@ -321,6 +321,11 @@ def page_id(doc_id: str, number: int) -> str:
     return f"{doc_id}-{number:05d}"
 
 
+def doc_id(page_id: str) -> str:
+    """The document of a page."""
+    return page_id.rpartition("-")[0]
+
+
 def line_id(page_id: str, order: int) -> str:
     return f"{page_id}-{order:04d}"
 

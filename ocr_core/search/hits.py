@@ -9,7 +9,7 @@ from typing import Any, Final
 from rapidfuzz.distance import OSA
 
 from ocr_core.library.folding import Token, fold_tokens
-from ocr_core.records import Box
+from ocr_core.records import Box, doc_id, line_id
 from ocr_core.search.query import Clause, Query
 
 SNIPPET_CHARS: Final = 240
@@ -58,25 +58,26 @@ class Hit:
     engine: str
 
 
-PLAIN: Final = (
-    "line_id",
-    "page_id",
-    "doc_id",
-    "collection",
-    "source_path",
-    "page_number",
-    "line_order",
-    "text",
-    "direction",
-    "confidence",
-    "engine",
-)
+_PLAIN: Final = ("text", "direction", "confidence", "engine")
 _SIDES: Final = ("x0", "y0", "x1", "y1")
-COLUMNS: Final = (*PLAIN, *_SIDES, "word_text", *(f"word_{side}" for side in _SIDES))
-"""Of `lines`, what `hit` needs."""
+COLUMNS: Final = (*_PLAIN, *_SIDES, "word_text", *(f"word_{side}" for side in _SIDES))
+"""Of `lines`, what `hit` needs: the index knows the rest."""
 
 
-def hit(row: Mapping[str, Any], score: float, edits: int, query: Query) -> Hit:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a line is found and how well it answers; as in `Hit`."""
+
+    page_id: str
+    collection: str
+    source_path: str
+    page_number: int
+    line_order: int
+    score: float
+    edits: int
+
+
+def hit(place: Place, row: Mapping[str, Any], query: Query) -> Hit:
     """A hit from a row of `lines`.
 
     Args:
@@ -85,12 +86,13 @@ def hit(row: Mapping[str, Any], score: float, edits: int, query: Query) -> Hit:
     marked = mark(row["text"], query)
     snippet, spans = _cut(row["text"], marked)
     return Hit(
-        **{name: row[name] for name in PLAIN},
+        **{name: getattr(place, name) for name in Place.__slots__},
+        **{name: row[name] for name in _PLAIN},
+        line_id=line_id(place.page_id, place.line_order),
+        doc_id=doc_id(place.page_id),
         snippet=snippet,
         spans=tuple(spans),
         words=tuple(_words(row, marked)),
-        score=score,
-        edits=edits,
         box=Box(*(row[side] for side in _SIDES)),
     )
 

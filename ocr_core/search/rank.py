@@ -156,29 +156,17 @@ def _best(found: list[_Found], limit: int | None) -> list[Ranked]:
         for each in found
         for at in _first(each, limit)
     ]
-    # Lines of a segment stand in the order of their place in the library already.
-    places = {id(each.segment): _Places(each.segment) for each in found}
-    ranked.sort(
-        key=lambda line: (
-            (line.edits, -line.score, places[id(line.segment)].of(line.line))
-            if len(found) > 1
-            else (line.edits, -line.score, line.line)
-        )
-    )
+    if len(found) > 1:
+        ranked.sort(key=lambda at: (at.edits, -at.score, _place(at.segment, at.line)))
+    else:  # the lines of a segment stand in the order of their places
+        ranked.sort(key=lambda at: (at.edits, -at.score, at.line))
     return ranked[:limit]
 
 
-class _Places:
+def _place(segment: Segment, line: int) -> tuple[object, ...]:
     """What ties are ordered by: path, page, result, line."""
-
-    def __init__(self, segment: Segment) -> None:
-        self._segment = segment
-
-    def of(self, line: int) -> tuple[object, ...]:
-        pages = self._segment.pages
-        page = int(self._segment.page_of[line])
-        key = tuple(pages[name][page].as_py() for name in ("source_path", "page_number", "page_id"))
-        return (*key, int(self._segment.line_order[line]))
+    page = segment.page(int(segment.page_of[line]))
+    return page["source_path"], page["page_number"], page["page_id"], int(segment.line_order[line])
 
 
 def _first(found: _Found, limit: int | None) -> NDArray[np.intp]:

@@ -15,7 +15,7 @@ from ocr_core.library import Library, Snapshot
 from ocr_core.records import line_id
 from ocr_core.search import index as indexing
 from ocr_core.search.filters import Named
-from ocr_core.search.hits import COLUMNS, Hit, HitWord, hit, mark
+from ocr_core.search.hits import COLUMNS, Hit, HitWord, Place, hit, mark
 from ocr_core.search.query import Query, parse
 from ocr_core.search.rank import Ranked, Ranking
 from ocr_core.search.segment import DamagedIndex
@@ -64,7 +64,7 @@ class Searcher:
             raise UsageError(f"Not a number of hits: {limit}", remedy="Ask for one at least.")
         with self._turn:
             ranked, answered, snapshot = self._rank(wanted, limit, tolerant)
-            keys = [key for key, _, _ in ranked]
+            keys = [key for key, _ in ranked]
             with indexing.reading_library(self._library.root):
                 found = self._stored.rows(snapshot, keys)
         if len(found) < len(set(keys)):
@@ -72,7 +72,7 @@ class Searcher:
                 f"{self._library.root} cannot be read: lines of its index are not in it.",
                 remedy="Build the index again: warraq search --reindex --library DIR",
             )
-        return [hit(found[key], score, edits, answered) for key, score, edits in ranked]
+        return [hit(place, found[key], answered) for key, place in ranked]
 
     def rank(
         self, query: str, *, limit: int | None = None, collection: str | None = None, tolerant: bool = True
@@ -81,17 +81,17 @@ class Searcher:
         wanted = _parse(query, collection)
         with self._turn:
             ranked, _, _ = self._rank(wanted, limit, tolerant)
-        return [(line_id(key.page_id, key.line_order), score, edits) for key, score, edits in ranked]
+        return [(line_id(at.page_id, at.line_order), at.score, at.edits) for _, at in ranked]
 
     def _rank(
         self, query: Query, limit: int | None, tolerant: bool
-    ) -> tuple[list[tuple[LineKey, float, int]], Query, Snapshot]:
-        """Lines with score and wrong characters, the query as it was answered, and the version it was asked of."""
+    ) -> tuple[list[tuple[LineKey, Place]], Query, Snapshot]:
+        """The best lines, the query as it was answered, and the version of the library it was asked of."""
         for anew in (False, True):
             try:
                 snapshot, ranking = self._current(anew=anew)
                 ranked, answered = ranking.rank(query, limit, tolerant=tolerant)
-                return [(_key(line), line.score, line.edits) for line in ranked], answered, snapshot
+                return [_placed(line) for line in ranked], answered, snapshot
             except DamagedIndex as error:
                 if anew:
                     raise
@@ -138,8 +138,16 @@ def _parse(text: str, collection: str | None) -> Query:
     return query if collection is None else replace(query, scope=Named("collection", collection))
 
 
-def _key(line: Ranked) -> LineKey:
-    pages = line.segment.pages
-    page = int(line.segment.page_of[line.line])
-    page_id, run_id, created_at = (pages[name][page].as_py() for name in ("page_id", "run_id", "created_at"))
-    return LineKey(page_id, run_id, created_at, int(line.segment.line_order[line.line]))
+def _placed(line: Ranked) -> tuple[LineKey, Place]:
+    page = line.segment.page(int(line.segment.page_of[line.line]))
+    order = int(line.segment.line_order[line.line])
+    place = Place(
+        page["page_id"],
+        page["collection"],
+        page["source_path"],
+        page["page_number"],
+        order,
+        line.score,
+        line.edits,
+    )
+    return LineKey(page["page_id"], page["run_id"], page["created_at"], order), place

@@ -70,6 +70,10 @@ class Segment:
     def pages(self) -> pa.Table:
         return self._read("pages", None)
 
+    def page(self, number: int) -> dict[str, Any]:
+        """One row of `pages`."""
+        return {name: self.pages[name][number].as_py() for name in self.pages.column_names}
+
     @cached_property
     def page_of(self) -> NDArray[np.uint32]:
         """Page of each line."""

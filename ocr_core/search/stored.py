@@ -17,7 +17,7 @@ from ocr_core.library.manifest import DataFile
 
 CACHED_GROUPS: Final = 64  # row groups kept in memory, somewhat less than 1 MiB each
 
-_KEY: Final = ("page_id", "run_id", "created_at", "line_order")
+_KEY: Final = ("page_id", "created_at", "line_order")  # within a run, which has files of its own
 
 
 class LineKey(NamedTuple):
@@ -56,7 +56,7 @@ class StoredLines:
         for file in files:
             if wanted := keys_of_runs.get(file.run_id):
                 for row in self._rows(snapshot, file, wanted):
-                    key = LineKey(*(row[name] for name in _KEY))
+                    key = LineKey(row["page_id"], file.run_id, row["created_at"], row["line_order"])
                     if key in wanted:
                         found[key] = {name: row.get(name) for name in self._columns}
         return found
