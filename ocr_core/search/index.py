@@ -1,81 +1,55 @@
-"""The index beside the library: `search/` holds segments (see `build`), and `index.json` says which count.
+"""Keeping the index up to date with the library.
 
 The index answers for one state of the library, known by the names of its files of pages and lines, which are never
 given twice. A library that has moved on is compared with the index result by result: results that are new make a new
 segment, results that no longer win are listed as dead. So nothing depends on what happened in between (compaction,
 a crash, a restored backup), and an index is either right or known to be behind.
-
-`index.json` is replaced whole, after everything it names is on the disk; a crash leaves the index before.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
-import shutil
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import duckdb
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ocr_core.errors import LibraryError
 from ocr_core.library import Library, Snapshot, durable
 from ocr_core.library.manifest import DataFile
 from ocr_core.library.views import open_files
-from ocr_core.search import build
+from ocr_core.search import build, index_files
+from ocr_core.search.index_files import FOLDER, Index, Live, load
 from ocr_core.search.segment import DamagedIndex, Segment
 
 log = logging.getLogger(__name__)
 
-FOLDER: Final = "search"
-FORMAT: Final = 1
+__all__ = [
+    "Index",
+    "Live",
+    "Report",
+    "caught_up",
+    "lines_behind",
+    "load",
+    "reading_library",
+    "state_of",
+    "update",
+]
+
 SEGMENT_LINES: Final = (
     1_000_000  # of the library's files that one segment is built from; about 500 MB meanwhile
 )
 MERGED_AT: Final = 4  # segments of like size
 DEAD_SHARE: Final = 0.25  # of a segment's lines, from which it is written anew
 
-_STATE: Final = "index.json"
 _KEY: Final = "page_id, run_id, created_at"
-_DEAD: Final = pa.schema([("segment", pa.string()), ("page", pa.uint32())])
-
-
-@dataclass(frozen=True, slots=True)
-class Live:
-    """A segment and which of its pages still count: bool [pages]."""
-
-    segment: Segment
-    alive: NDArray[np.bool_]
-
-    def lines(self) -> NDArray[np.bool_]:
-        """Which lines count."""
-        return self.alive[self.segment.page_of]
-
-    @property
-    def count(self) -> int:
-        """How many lines count."""
-        return int(self.lines().sum()) if not self.alive.all() else self.segment.rows("lines")
-
-
-@dataclass(frozen=True, slots=True)
-class Index:
-    """What is searched.
-
-    Attributes:
-        of: the state of the library that the index answers for, see `state_of`.
-    """
-
-    of: str
-    parts: tuple[Live, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,37 +91,18 @@ def update(library: Library, *, anew: bool = False, wait: bool = True) -> Report
             except DamagedIndex as error:
                 log.warning("%s", error.message)
                 index, lines = _updated(snapshot, folder, Index(""))
-            _delete_others(folder, index)
+            index_files.delete_others(folder, index)
             size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
             return Report(lines, len(index.parts), size)
 
 
 def _updated(snapshot: Snapshot, folder: Path, before: Index) -> tuple[Index, int]:
     """The index of the snapshot, written where it is not `before`, and how many lines were read for it."""
-    index, lines = _caught_up(snapshot, before, lambda tables: _write_segment(folder, tables))
+    index, lines = _caught_up(snapshot, before, lambda tables: index_files.write_segment(folder, tables))
     if index is not before:
         index = _tidied(folder, index)
-        _write_state(folder, index)
+        index_files.write_state(folder, index)
     return index, lines
-
-
-def load(root: Path) -> Index:
-    """The index on the disk, right or behind; an empty one where there is none or it is damaged."""
-    folder = root / FOLDER
-    for _ in range(3):  # another process may replace it under our hands
-        text = ""
-        try:
-            text = (folder / _STATE).read_text("utf-8")
-            return _opened(folder, json.loads(text))
-        except FileNotFoundError:
-            return Index("")
-        except (DamagedIndex, ValueError, KeyError, TypeError, OSError, pa.ArrowException) as error:
-            with suppress(OSError):
-                if (folder / _STATE).read_text("utf-8") != text:
-                    continue
-            log.warning("the search index cannot be used and will be built again: %s", error)
-            return Index("")
-    return Index("")
 
 
 def caught_up(snapshot: Snapshot, index: Index) -> Index:
@@ -290,86 +245,10 @@ def _tidied(folder: Path, index: Index) -> Index:
 
 
 def _rewritten(folder: Path, parts: Sequence[Live]) -> Live:
-    segment = _write_segment(folder, build.assemble([live.segment.part(live.alive) for live in parts]))
+    segment = index_files.write_segment(
+        folder, build.assemble([live.segment.part(live.alive) for live in parts])
+    )
     return Live(segment, np.ones(segment.rows("pages"), np.bool_))
-
-
-# -- files ---------------------------------------------------------------------------------------------------
-
-
-def _opened(folder: Path, state: dict[str, Any]) -> Index:
-    if state["format"] != FORMAT:
-        raise ValueError(f"format {state['format']}")
-    dead: dict[str, NDArray[np.uint32]] = {}
-    if state["dead"]:
-        table = pq.read_table(folder / state["dead"], page_checksum_verification=True)
-        names, pages = table["segment"].to_numpy(), table["page"].to_numpy()
-        dead = {name: pages[names == name] for name in set(names)}
-    parts = []
-    for name in state["segments"]:
-        segment = _segment(folder, name)
-        alive = np.ones(segment.rows("pages"), np.bool_)
-        alive[dead.get(name, np.empty(0, np.uint32))] = False
-        parts.append(Live(segment, alive))
-    return Index(str(state["of"]), tuple(parts))
-
-
-def _segment(folder: Path, name: str) -> Segment:
-    return Segment(name, {table: folder / name / f"{table}.parquet" for table in build.SCHEMAS})
-
-
-def _write_segment(folder: Path, tables: build.Tables) -> Segment:
-    name = f"segment-{uuid.uuid4().hex}"
-    draft = folder / f".tmp-{name}"
-    draft.mkdir()
-    paths = {table: draft / f"{table}.parquet" for table in tables}
-    build.write(tables, paths)
-    for path in paths.values():
-        durable.sync_file(path)
-    durable.sync_folder(draft)
-    draft.rename(folder / name)
-    durable.sync_folder(folder)
-    return _segment(folder, name)
-
-
-def _write_state(folder: Path, index: Index) -> None:
-    state = {
-        "format": FORMAT,
-        "of": index.of,
-        "segments": [live.segment.name for live in index.parts],
-        "dead": _write_dead(folder, index),
-    }
-    draft = folder / f".tmp-{uuid.uuid4().hex}.json"
-    draft.write_text(json.dumps(state, indent=1) + "\n", "utf-8")
-    durable.sync_file(draft)
-    draft.replace(folder / _STATE)
-    durable.sync_folder(folder)
-
-
-def _write_dead(folder: Path, index: Index) -> str | None:
-    if all(live.alive.all() for live in index.parts):
-        return None
-    tables = []
-    for live in index.parts:
-        pages = pa.array(np.flatnonzero(~live.alive).astype(np.uint32))
-        tables.append(
-            pa.table([pa.array([live.segment.name] * len(pages), pa.string()), pages], schema=_DEAD)
-        )
-    path = folder / f"dead-{uuid.uuid4().hex}.parquet"
-    pq.write_table(pa.concat_tables(tables), path, compression="zstd", write_page_checksum=True)
-    durable.sync_file(path)
-    return path.name
-
-
-def _delete_others(folder: Path, index: Index) -> None:
-    """Delete what no state names any more. Whoever has a segment open goes on reading it."""
-    kept = {live.segment.name for live in index.parts} | {_STATE, ".lock"}
-    with suppress(FileNotFoundError):
-        kept.add(json.loads((folder / _STATE).read_text("utf-8"))["dead"])
-    for path in folder.iterdir():
-        if path.name not in kept:
-            with suppress(OSError):
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from PIL import Image
 from flows.cli import cli
 from ocr_core.library import Library
 from ocr_core.records import Document, SourceFile
-from ocr_core.search import index
+from ocr_core.search.index_files import FOLDER
 from ocr_core.sources import identify
 from tests.library.make import result
 
@@ -76,9 +76,9 @@ def test_reindex(library: Path) -> None:
     answer = search(library, "--reindex")
     assert (answer.stdout, answer.return_value) == ("", 0)
     assert answer.stderr.startswith("3 lines indexed in ")
-    segments = {path.name for path in (library / index.FOLDER).iterdir()}
+    segments = {path.name for path in (library / FOLDER).iterdir()}
     assert search(library, "--reindex", "gardens").stdout.startswith("a.png#1:1\t")
-    assert not segments & {path.name for path in (library / index.FOLDER).glob("segment-*")}
+    assert not segments & {path.name for path in (library / FOLDER).glob("segment-*")}
 
 
 def test_crops_are_the_lines_on_the_scans(library: Path, tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ import pytest
 from ocr_core.errors import LibraryError
 from ocr_core.library import Library
 from ocr_core.records import Status
-from ocr_core.search import index
+from ocr_core.search import index, index_files
 from ocr_core.search import search as searching
+from ocr_core.search.index_files import FOLDER
 from ocr_core.search.search import Searcher, search
 from tests.library.make import document, result
 from tests.search.oracle import full_scan, rows_of
@@ -45,7 +46,7 @@ def check(library: Library, searcher: Searcher | None = None) -> None:
 
 
 def files(library: Library) -> set[str]:
-    return {path.name for path in (library.root / index.FOLDER).iterdir()}
+    return {path.name for path in (library.root / FOLDER).iterdir()}
 
 
 def is_current(library: Library) -> bool:
@@ -142,21 +143,26 @@ def test_what_is_merged(sizes: list[int], merged: list[int]) -> None:
 def test_a_crash_leaves_the_index_before(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     publish(library, "r1", range(10))
     index.update(library)
-    before = (library.root / index.FOLDER / "index.json").read_bytes()
+    before = (library.root / FOLDER / "index.json").read_bytes()
     publish(library, "r2", range(8, 14))
-    for function in ("_write_segment", "_tidied", "_write_dead", "_write_state"):
-        real = getattr(index, function)
+    for module, function in [
+        (index_files, "write_segment"),
+        (index, "_tidied"),
+        (index_files, "_write_dead"),
+        (index_files, "write_state"),
+    ]:
+        real = getattr(module, function)
 
         def killed(*arguments: object, real: object = real) -> None:
             real(*arguments)  # type: ignore[operator]
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patched:
-            patched.setattr(index, function, killed)
+            patched.setattr(module, function, killed)
             with pytest.raises(KeyboardInterrupt):
                 index.update(library)
-        if function != "_write_state":
-            assert (library.root / index.FOLDER / "index.json").read_bytes() == before
+        if function != "write_state":
+            assert (library.root / FOLDER / "index.json").read_bytes() == before
         check(library)
     index.update(library)
     assert len([name for name in files(library) if name.startswith(("segment", ".tmp"))]) == 2
@@ -178,7 +184,7 @@ def test_damage_is_noticed_and_mended(library: Library, table: str, harm: str, w
     texts = [f"kew gardens {number} orchid rose" for number in range(200)]  # tables larger than their footers
     library.publish("r1", "c", results=[result(document("a").page(1), *texts)])
     index.update(library)
-    (path,) = (library.root / index.FOLDER).rglob(f"{table}*")
+    (path,) = (library.root / FOLDER).rglob(f"{table}*")
     data = bytearray(path.read_bytes())
     match harm:
         case "cut":
@@ -200,7 +206,7 @@ def test_damage_is_noticed_and_mended(library: Library, table: str, harm: str, w
 
 def test_a_library_that_cannot_be_written_is_searched(library: Library) -> None:
     publish(library, "r1", range(10))
-    (library.root / index.FOLDER).write_text("no folder can be made here")
+    (library.root / FOLDER).write_text("no folder can be made here")
     with pytest.raises(LibraryError):
         index.update(library)
     check(library)
@@ -211,10 +217,10 @@ def test_old_library_is_indexed_by_its_first_search(
 ) -> None:
     publish(library, "r1", range(10))
     search(library, "kew")
-    assert not (library.root / index.FOLDER).exists()  # little to read: done along with the search
+    assert not (library.root / FOLDER).exists()  # little to read: done along with the search
     monkeypatch.setattr(searching, "READ_ALONG", 5)
     Searcher(library, write=False).search("kew")
-    assert not (library.root / index.FOLDER).exists()
+    assert not (library.root / FOLDER).exists()
     search(library, "kew")
     assert is_current(library)
     check(library)
@@ -236,7 +242,7 @@ def test_another_library_in_the_same_place(library: Library) -> None:
     index.update(library)
     stranger = Library.create(library.root.with_name("other"))
     publish(stranger, "r1", range(6), seed=1)
-    (library.root / index.FOLDER).rename(stranger.root / index.FOLDER)
+    (library.root / FOLDER).rename(stranger.root / FOLDER)
     assert stranger.version == library.version
     check(stranger)
 
@@ -245,8 +251,8 @@ def test_who_is_not_first_in_line_waits_or_goes_without(library: Library) -> Non
     from ocr_core.library import durable
 
     publish(library, "r1", range(6))
-    (library.root / index.FOLDER).mkdir()
-    with durable.locked(library.root / index.FOLDER / ".lock", exclusive=True):
+    (library.root / FOLDER).mkdir()
+    with durable.locked(library.root / FOLDER / ".lock", exclusive=True):
         assert index.update(library, wait=False) is None
         check(library)
     assert index.update(library, wait=False)
@@ -256,8 +262,8 @@ def test_files_are_open_to_sql(library: Library) -> None:
     """What is written in docs/search.md about the tables holds."""
     publish(library, "r1", range(10))
     index.update(library)
-    state = json.loads((library.root / index.FOLDER / "index.json").read_text())
-    folder = library.root / index.FOLDER / state["segments"][0]
+    state = json.loads((library.root / FOLDER / "index.json").read_text())
+    folder = library.root / FOLDER / state["segments"][0]
     with library.connect() as con:
         query = f"""
             SELECT t.term, count(*) FROM '{folder}/postings.parquet' p

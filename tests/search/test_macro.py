@@ -10,6 +10,7 @@ from ocr_core.errors import UsageError
 from ocr_core.library import Library
 from ocr_core.search import index
 from ocr_core.search import search as searching
+from ocr_core.search.index_files import FOLDER
 from ocr_core.search.search import search
 from ocr_core.search.sql import run_sql
 from tests.library.make import document, result
@@ -84,7 +85,7 @@ def test_library_without_an_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     library = Library.create(tmp_path / "l")
     library.publish("r", "c", results=[result(document("a").page(1), "kew")])
     assert run_sql(library.root, "SELECT text FROM search_lines('kew')").table["text"].to_pylist() == ["kew"]
-    assert not (library.root / index.FOLDER).exists()
+    assert not (library.root / FOLDER).exists()
     monkeypatch.setattr(searching, "READ_ALONG", 0)
     run_sql(library.root, "FROM search_lines('kew')")
     assert index.load(library.root).of == index.state_of(library.snapshot())
