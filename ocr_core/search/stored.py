@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ocr_core.library import Snapshot
-from ocr_core.library.manifest import DataFile
+from ocr_core.library.manifest import DataFile, State
 
 CACHED_GROUPS: Final = 64  # row groups kept in memory, somewhat less than 1 MiB each
 
@@ -38,6 +38,8 @@ class StoredLines:
 
     def __init__(self, columns: Sequence[str]) -> None:
         self._columns = tuple(columns)
+        self._state: State | None = None
+        self._files_of_runs: dict[str, list[DataFile]] = defaultdict(list)
         self._files: dict[str, _File] = {}
         self._groups: OrderedDict[tuple[str, int], pa.Table] = OrderedDict()
 
@@ -51,12 +53,11 @@ class StoredLines:
         for key in keys:
             keys_of_runs[key.run_id].add(key)
         found: dict[LineKey, dict[str, Any]] = {}
-        files = snapshot.files("lines")
-        self._forget_others(files)
-        for file in files:
-            if wanted := keys_of_runs.get(file.run_id):
+        self._turn_to(snapshot)
+        for run_id, wanted in keys_of_runs.items():
+            for file in self._files_of_runs[run_id]:
                 for row in self._rows(snapshot, file, wanted):
-                    key = LineKey(row["page_id"], file.run_id, row["created_at"], row["line_order"])
+                    key = LineKey(row["page_id"], run_id, row["created_at"], row["line_order"])
                     if key in wanted:
                         found[key] = {name: row.get(name) for name in self._columns}
         return found
@@ -82,8 +83,15 @@ class StoredLines:
         self._groups.move_to_end(key)
         return self._groups[key]
 
-    def _forget_others(self, files: Sequence[DataFile]) -> None:
-        for path in self._files.keys() - {file.path for file in files}:
+    def _turn_to(self, snapshot: Snapshot) -> None:
+        """Learn which files a version has, and close others."""
+        if snapshot.state is self._state:
+            return
+        self._state = snapshot.state
+        self._files_of_runs.clear()
+        for file in snapshot.files("lines"):
+            self._files_of_runs[file.run_id].append(file)
+        for path in self._files.keys() - snapshot.state.files.keys():
             del self._files[path]
 
 
@@ -91,7 +99,7 @@ class _File:
     """An open file of `lines`. Its rows are sorted by document and page, so few row groups hold a page."""
 
     def __init__(self, path: str) -> None:
-        self._file = pq.ParquetFile(path)
+        self._file = pq.ParquetFile(path, pre_buffer=False)
         metadata = self._file.metadata
         column = next(i for i in range(metadata.num_columns) if metadata.schema.column(i).path == "page_id")
         statistics = [metadata.row_group(i).column(column).statistics for i in range(metadata.num_row_groups)]
@@ -107,4 +115,4 @@ class _File:
         return [int(group) for group in np.flatnonzero(held)]
 
     def read(self, group: int, columns: list[str]) -> pa.Table:
-        return self._file.read_row_group(group, columns=columns)
+        return self._file.read_row_group(group, columns=columns, use_threads=False)  # too small to share
