@@ -1,9 +1,13 @@
-"""The line reader `crnn-latin`, and any other line reader with a compact CRNN behind it."""
+"""The line readers `crnn-latin` and `crnn-ar`, and any other with a compact CRNN behind it.
+
+A network writes a line from left to right. Where its card says that the order is `drawn`, the line runs from right to left
+and is turned into reading order afterwards (see `ocr_core.bidi`).
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -20,7 +24,8 @@ from ocr_core.recognizers.charset import Charset
 from ocr_core.recognizers.ctc import Decoded, Frames, greedy
 from ocr_core.recognizers.device import torch_device
 from ocr_core.recognizers.ngram import NgramModel
-from ocr_core.records import Box, EngineStamp, Failure, GreyImage, LineImage, Stage, Transcript, Word
+from ocr_core.recognizers.words import in_reading_order, words_of
+from ocr_core.records import EngineStamp, Failure, GreyImage, LineImage, Stage, Transcript
 
 if TYPE_CHECKING:
     from ocr_core.recognizers.crnn_network import Crnn
@@ -29,6 +34,9 @@ log = logging.getLogger(__name__)
 
 Decoding = Literal["greedy", "beam"]
 LANGUAGE_MODEL = "lm-latin"
+DRAWN = "drawn"
+_LANGUAGE_MODELS = {"": LANGUAGE_MODEL, DRAWN: "lm-ar"}
+"""By the order in which a reader writes: a language model knows one order only."""
 
 _BATCH_LINES = 32
 _BATCH_COLUMNS = 24_000
@@ -37,8 +45,6 @@ _STEP = 32
 """Widths are rounded up to multiples of this, so that oneDNN compiles few shapes."""
 _LONGEST = 6_000
 """Columns at network height beyond which a picture is no line of writing."""
-_LEAD = 1.5
-"""Frames by which a letter's ink begins before its peak, about half a letter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,7 @@ class CrnnRecognizer:
         self._take(network)
         self._charset = charset
         self._stamp = stamp
+        self._rtl = dict(stamp.settings).get("order") == DRAWN
         # A search with a language model reads more right than the best path for which `calibration` was measured: the
         # card of the language model leads from what it says to what is so.
         further = language.card.calibration if language is not None and language.card is not None else ()
@@ -108,14 +115,15 @@ class CrnnRecognizer:
         precision: str = "auto",
         folder: Path = WEIGHTS,
         decoding: Decoding | None = None,
-        language_model: str = LANGUAGE_MODEL,
+        language_model: str = "",
         language_folder: Path | None = None,
     ) -> CrnnRecognizer:
         """Load packaged weights, after checking them against the sha256 of their card.
 
         Args:
             decoding: see `crnn_stamp`.
-            language_model: name of a packaged model of kind ngram; loaded for `beam` only.
+            language_model: name of a packaged model of kind ngram, by default that of the reader's order; loaded for
+                `beam` only.
             language_folder: where it is; `folder` by default.
 
         Raises:
@@ -130,6 +138,7 @@ class CrnnRecognizer:
             )
         network, charset = read_crnn(data, card.file)
         language_folder = language_folder or folder
+        language_model = language_model or _language_model(card)
         stamp = crnn_stamp(
             name, decoding, language_model=language_model, folder=folder, language_folder=language_folder
         )
@@ -223,8 +232,9 @@ class CrnnRecognizer:
             yield batch, [scores[row, : -(-width // REDUCTION)] for row, width in enumerate(widths)]
 
     def _transcript(self, image: LineImage, job: _Job, decoded: Decoded) -> Transcript:
-        text = self._charset.decode(decoded.classes)
-        words = tuple(_words(text, decoded, image.pixels.shape, 4 / job.scale))
+        characters = in_reading_order(self._charset.decode(decoded.classes), rtl=self._rtl)
+        text = "".join(char for _, char in characters)
+        words = tuple(words_of(characters, decoded, image.pixels.shape, 4 / job.scale))
         confidence = self._calibrated(decoded.confidence)
         return Transcript(image.line_id, " ".join(text.split()), confidence, self._stamp, words)
 
@@ -244,7 +254,7 @@ def crnn_stamp(
     name: str = "crnn-latin",
     decoding: Decoding | None = None,
     *,
-    language_model: str = LANGUAGE_MODEL,
+    language_model: str = "",
     folder: Path = WEIGHTS,
     language_folder: Path | None = None,
 ) -> EngineStamp:
@@ -255,11 +265,13 @@ def crnn_stamp(
     Args:
         decoding: `greedy` (the best path), `beam` (prefix beam search with the language model), or None for `beam` where the
             language model is there and `greedy` where it is not.
+        language_model: its name; by default that of the reader's order.
 
     Raises:
         ModelError: a card is missing or damaged, or the language model's does not state the settings.
     """
     card = card_of(name, folder)
+    language_model = language_model or _language_model(card)
     settings = dict(card.settings)
     settings["decoding"] = decoding or (
         "beam" if ((language_folder or folder) / f"{language_model}.json").exists() else "greedy"
@@ -290,29 +302,18 @@ def _search_of(language: NgramModel, charset: Charset) -> tuple[BeamSettings, Ch
     return settings, CharacterModel(language, charset, alpha, beta)
 
 
-def crnn_settings() -> tuple[tuple[str, str], ...]:
-    """What can change the text besides the weights, for cards and stamps."""
-    return (("decoding", "greedy"), ("normalisation", NORMALISATION_VERSION))
+def crnn_settings(*, drawn: bool = False) -> tuple[tuple[str, str], ...]:
+    """What can change the text besides the weights, for cards and stamps.
+
+    Args:
+        drawn: the network writes lines that run from right to left, as they stand.
+    """
+    order = (("order", DRAWN),) if drawn else ()
+    return (("decoding", "greedy"), ("normalisation", NORMALISATION_VERSION), *order)
 
 
-def _words(text: str, decoded: Decoded, shape: tuple[int, ...], pixels_per_frame: float) -> Iterable[Word]:
-    """Words with their boxes in the picture: from half a letter before the first peak to half a letter after the last,
-    never over the middle of the space between two words."""
-    height, width = shape
-    start = 0
-    for end in [i for i, c in enumerate(text) if c == " "] + [len(text)]:
-        if end > start:
-            left = (decoded.starts[start] - _LEAD) * pixels_per_frame
-            right = (decoded.ends[end - 1] + _LEAD) * pixels_per_frame
-            if start > 0:
-                left = max(left, (decoded.starts[start - 1] + decoded.ends[start - 1]) / 2 * pixels_per_frame)
-            if end < len(text):
-                right = min(right, (decoded.starts[end] + decoded.ends[end]) / 2 * pixels_per_frame)
-            x0 = int(np.clip(left, 0, width - 1))
-            x1 = int(np.clip(np.ceil(right), x0 + 1, width))
-            sure = float(np.exp(np.mean(np.log(np.maximum(decoded.confidences[start:end], 1e-9)))))
-            yield Word(text[start:end], Box(x0, 0, x1, height), sure)
-        start = end + 1
+def _language_model(card: ModelCard) -> str:
+    return _LANGUAGE_MODELS[dict(card.settings).get("order", "")]
 
 
 def _batches(jobs: Sequence[_Job], columns: int = _BATCH_COLUMNS) -> Iterator[Sequence[_Job]]:

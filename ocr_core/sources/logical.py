@@ -11,9 +11,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 
-_BRACKETS = dict(zip("()[]{}<>«»‹›", ")(][}{><»«›‹", strict=True))
+from ocr_core.bidi import BRACKETS, kind_of, turned_characters
+
 _OPEN = "([{«‹"
 _PRESENTATION = re.compile("[ﬀ-ﬆﭐ-ﷱﷲ-ﷹ﷼ﹰ-ﻼ]")
 _HAMZA_ALEF = "اأإآ"
@@ -23,26 +23,19 @@ _SWAPPED = re.compile(
 )
 
 
-@lru_cache(maxsize=4096)
-def _kind(char: str) -> str:
-    """R right-to-left letter, L left-to-right letter, N digit, M mark, C separator in numbers, O other."""
-    bidi = unicodedata.bidirectional(char)
-    return {"R": "R", "AL": "R", "L": "L", "EN": "N", "AN": "N", "NSM": "M", "CS": "C"}.get(bidi, "O")
-
-
 def has_rtl(text: str) -> bool:
-    return any(_kind(c) == "R" for c in text)
+    return any(kind_of(c) == "R" for c in text)
 
 
 def mostly_rtl(text: str) -> bool:
     """More right-to-left letters than left-to-right ones."""
-    kinds = [_kind(c) for c in text]
+    kinds = [kind_of(c) for c in text]
     return kinds.count("R") > kinds.count("L")
 
 
 def is_rtl(line: str, *, rtl_page: bool | None = None) -> bool:
     """Direction of a line as drawn: that of the letters at its two ends; if they disagree, of its page."""
-    strong = [kind for kind in map(_kind, line) if kind in "RL"]
+    strong = [kind for kind in map(kind_of, line) if kind in "RL"]
     if not strong:
         return False
     if strong[0] == strong[-1]:
@@ -72,9 +65,9 @@ def order(
 
 def _logical(line: str, rtl_page: bool | None, *, mirror: bool) -> list[tuple[int, str]]:
     """(position as drawn, character) in logical order."""
-    kinds = [_kind(c) for c in line]
+    kinds = [kind_of(c) for c in line]
     if is_rtl(line, rtl_page=rtl_page):
-        return _reverse(line, kinds, 0, len(line), mirror=mirror)
+        return turned_characters(line, kinds, 0, len(line), mirror=mirror)
     result: list[tuple[int, str]] = []
     at = 0
     while at < len(line):
@@ -85,51 +78,11 @@ def _logical(line: str, rtl_page: bool | None, *, mirror: bool) -> list[tuple[in
                     break
                 if kinds[j] == "R" or (kinds[j] == "M" and j == end):
                     end = j + 1
-            result += _reverse(line, kinds, at, end, mirror=mirror)
+            result += turned_characters(line, kinds, at, end, mirror=mirror)
         else:
             result.append((at, line[at]))
         at = end
     return result
-
-
-def _reverse(line: str, kinds: list[str], start: int, end: int, *, mirror: bool) -> list[tuple[int, str]]:
-    """The span read from right to left; Latin runs and numbers in it keep their direction."""
-    items: list[list[tuple[int, str]]] = []
-    at = start
-    while at < end:
-        stop = at + 1
-        if kinds[at] in "LN":
-            stop = _left_to_right_run(kinds, at, end)
-        elif kinds[at] in "RO":
-            while stop < end and kinds[stop] == "M":  # a mark stays behind its letter
-                stop += 1
-        run = [(i, line[i]) for i in range(at, stop)]
-        if mirror and stop == at + 1:
-            run = [(at, _BRACKETS.get(line[at], line[at]))]
-        items.append(run)
-        at = stop
-    return [pair for run in reversed(items) for pair in run]
-
-
-def _left_to_right_run(kinds: list[str], at: int, end: int) -> int:
-    """End of the Latin run or number at `at`: the last letter, or digit beside it, before an R."""
-    latin = stop = at
-    for j in range(at, end):
-        if kinds[j] == "R":
-            break
-        if kinds[j] == "L":
-            latin = j + 1
-    if latin > at:
-        stop = latin
-        while stop < end and kinds[stop] in "MN":
-            stop += 1
-        return stop
-    stop = at + 1  # a number: digits, and single separators between digits (UAX #9, W4)
-    while stop < end and (
-        kinds[stop] == "N" or (kinds[stop] == "C" and stop + 1 < end and kinds[stop + 1] == "N")
-    ):
-        stop += 1
-    return stop
 
 
 def letters(text: str) -> str:
@@ -158,7 +111,7 @@ def brackets_are_mirrored(lines: Sequence[Sequence[str]]) -> bool:
     plain = mirrored = 0
     for words in lines:
         line = " ".join(words)
-        if has_rtl(line) and any(c in _BRACKETS for c in line):
+        if has_rtl(line) and any(c in BRACKETS for c in line):
             plain += _matches(c for _, c in _logical(line, True, mirror=False))
             mirrored += _matches(c for _, c in _logical(line, True, mirror=True))
     return mirrored > plain
@@ -170,8 +123,8 @@ def _matches(chars: Iterable[str]) -> int:
     score = 0
     for char in chars:
         if char in _OPEN:
-            waiting.append(_BRACKETS[char])
-        elif char in _BRACKETS and char not in "<>":
+            waiting.append(BRACKETS[char])
+        elif char in BRACKETS and char not in "<>":
             if waiting and waiting[-1] == char:
                 waiting.pop()
                 score += 2

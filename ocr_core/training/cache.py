@@ -24,9 +24,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from ocr_core.bidi import turned
 from ocr_core.errors import UsageError
 from ocr_core.training.config import CorpusSettings
 from ocr_core.training.ground_truth import cut_lines, read_pages, read_pictures
+from ocr_core.training.lines import PAD as PAD_PIXELS
+from ocr_core.training.lines import synthetic_lines
 from ocr_core.training.text import is_markup, normalise_text
 
 Grey = NDArray[np.uint8]
@@ -148,9 +151,17 @@ def split_of(document: str, corpus: CorpusSettings) -> str:
     return "dev" if number < corpus.dev_fraction else "train"
 
 
-def prepare(settings: LineSources) -> Path:
-    """Make the line cache of a configuration, or find it made. Returns its folder."""
-    wanted = {"format": FORMAT, "corpora": [c.model_dump_json(exclude={"share"}) for c in settings.corpora]}
+def prepare(settings: LineSources, *, drawn: bool = False, seed: int = 1) -> Path:
+    """Make the line cache of a configuration, or find it made. Returns its folder.
+
+    Args:
+        drawn: texts are kept as they stand from left to right, for lines that run from right to left.
+        seed: of synthetic lines.
+    """
+    corpora = [_what_cuts(c) for c in settings.corpora]
+    wanted: dict[str, object] = {"format": FORMAT, "corpora": corpora}
+    if drawn:
+        wanted["order"] = "drawn"
     name = hashlib.sha256(json.dumps(wanted).encode()).hexdigest()[:12]
     folder = settings.run.folder.parent / f"lines-{name}"
     if (folder / "lines.parquet").exists():
@@ -160,14 +171,17 @@ def prepare(settings: LineSources) -> Path:
     with (folder / "pixels.raw").open("wb") as pixels, (folder / "masks.raw").open("wb") as masks:
         for corpus in settings.corpora:
             dropped: dict[str, int] = {}
-            for cut in _cuts(corpus, settings.data / corpus.path):
+            for cut in _cuts(corpus, settings.data / corpus.path, seed):
                 document = document_of(cut.page, corpus)
                 split = split_of(document, corpus)
                 reason = "excluded" if split == "none" else _defect(cut)
                 if reason:
                     dropped[reason] = dropped.get(reason, 0) + 1
                     continue
-                row = (corpus.name, cut.page, document, split, normalise_text(cut.text), pixels.tell())
+                text = normalise_text(cut.text)
+                if drawn:
+                    text = turned(text)
+                row = (corpus.name, cut.page, document, split, text, pixels.tell())
                 shape = (*cut.pixels.shape, cut.top, cut.left)
                 mask_offset = masks.tell() if cut.mask is not None else -1
                 for column, value in zip(columns, (*row, mask_offset, *shape), strict=True):
@@ -185,9 +199,18 @@ def prepare(settings: LineSources) -> Path:
     return folder
 
 
-def _cuts(corpus: CorpusSettings, path: Path) -> Iterator[_Cut]:
+def _what_cuts(corpus: CorpusSettings) -> str:
+    """What the lines of a corpus depend on."""
+    others = {"share"} if corpus.format == "synthetic" else {"share", "synthetic"}
+    return corpus.model_dump_json(exclude=others)
+
+
+def _cuts(corpus: CorpusSettings, path: Path, seed: int) -> Iterator[_Cut]:
     if corpus.format == "pages":
         return _page_cuts(path)
+    if corpus.format == "synthetic":
+        drawn = synthetic_lines(path, corpus.synthetic, seed)
+        return (_Cut(c.pixels, None, PAD_PIXELS, PAD_PIXELS, c.text, c.page) for c in drawn)
     return (
         _Cut(_scaled(pixels, NOMINAL / pixels.shape[0]), None, 0, 0, line.text, line.page)
         for line, pixels in read_pictures(corpus, path)

@@ -18,13 +18,30 @@ class _Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class SyntheticSettings(_Settings):
+    """Lines to be drawn of a text (see `training.lines`).
+
+    Attributes:
+        lines: how many.
+        fonts: folder with fonts, searched with all below it.
+        hand: share of them that looks written.
+        processes: that draw.
+    """
+
+    lines: int = Field(20_000, ge=1)
+    fonts: Path = Path("/usr/share/fonts")
+    hand: Share = 0.3
+    processes: int = Field(2, ge=1)
+
+
 class CorpusSettings(_Settings):
     """One corpus of transcribed lines.
 
     Attributes:
         name: short name, also in the metrics.
-        format: `pages` (PAGE or ALTO beside images), `parquet`, `lines` (pictures with .gt.txt) or `imgur5k` (words of
-            photographs, see `ground_truth.read_imgur5k`).
+        format: `pages` (PAGE or ALTO beside images), `parquet`, `lines` (pictures with .gt.txt), `imgur5k` (words of
+            photographs, see `ground_truth.read_imgur5k`) or `synthetic` (a text, of which Arabic lines are drawn as
+            `synthetic` says).
         path: folder or file, relative to `data`.
         document: regular expression; its first group (or the whole match) in a page's name is the document the page
             belongs to. Whole documents are held out, never single lines.
@@ -36,7 +53,7 @@ class CorpusSettings(_Settings):
     """
 
     name: str
-    format: Literal["pages", "parquet", "lines", "imgur5k"] = "pages"
+    format: Literal["pages", "parquet", "lines", "imgur5k", "synthetic"] = "pages"
     path: Path
     document: str = ".+"
     share: float = Field(1.0, ge=0)
@@ -45,6 +62,7 @@ class CorpusSettings(_Settings):
     exclude: tuple[str, ...] = ()
     licence: str = ""
     source: str = ""
+    synthetic: SyntheticSettings = SyntheticSettings()
 
 
 class NetworkSettings(_Settings):
@@ -135,10 +153,16 @@ class RunSettings(_Settings):
 
 
 class TrainSettings(_Settings):
-    """Everything `train_crnn` needs. `data` is the folder that corpora's paths start from."""
+    """Everything `train_crnn` needs. `data` is the folder that corpora's paths start from.
+
+    Attributes:
+        order: in which the network writes a line: `reading`, or, for scripts that run right to left, `drawn` (from left
+            to right as it stands, see `ocr_core.bidi`).
+    """
 
     name: str = "crnn-latin"
     version: str = "1"
+    order: Literal["reading", "drawn"] = "reading"
     data: Path
     corpora: tuple[CorpusSettings, ...] = Field(min_length=1)
     network: NetworkSettings = NetworkSettings()

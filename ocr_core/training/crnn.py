@@ -128,7 +128,7 @@ def averaged_network(network: LineNetwork, average: dict[str, Tensor]) -> LineNe
 def _start(settings: TrainSettings) -> _Run:
     folder = settings.run.folder
     folder.mkdir(parents=True, exist_ok=True)
-    cache = LineCache(prepare(settings))
+    cache = LineCache(prepare(settings, drawn=settings.order == "drawn", seed=settings.run.seed))
     texts = [cache.table["text"][r] for r in cache.rows("train")]
     torch.manual_seed(settings.run.seed)
     if not settings.network.init and max(Counter("".join(texts)).values(), default=0) < LEAST:

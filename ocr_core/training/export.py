@@ -11,7 +11,7 @@ from pathlib import Path
 from ocr_core.errors import ModelError
 from ocr_core.models.card import DataSource, Figure, ModelCard, read_card, sha256_of, write_card
 from ocr_core.recognizers.charset import Charset
-from ocr_core.recognizers.crnn import crnn_settings
+from ocr_core.recognizers.crnn import DRAWN, crnn_settings
 from ocr_core.recognizers.crnn_file import write_crnn
 from ocr_core.recognizers.crnn_network import Crnn
 from ocr_core.recognizers.published import KIND, published_settings
@@ -48,7 +48,7 @@ def export_run(
         parameters=sum(p.numel() for p in network.parameters()),
         data=tuple(DataSource(c.name, c.source, c.licence) for c in settings.corpora if c.share > 0),
         figures=_figures(rates, calibration),
-        settings=crnn_settings() if compact else published_settings(EVENED),
+        settings=crnn_settings(drawn=settings.order == DRAWN) if compact else published_settings(EVENED),
         calibration=calibration.points,
         notes=_beginning(settings)
         + f"Averaged weights after {steps} steps; error rates of greedy reading on held-out documents, "

@@ -144,6 +144,16 @@ def joins(font: Path) -> bool:
 
 def draw_text(text: str, font: Path, rng: np.random.Generator, style: Style) -> Mask:
     """The ink of a line, cropped to what was drawn and a margin of an eighth of the em."""
+    return _crop(draw_on_baseline(text, font, rng, style)[0], style.size // 8 + 2)
+
+
+def draw_on_baseline(text: str, font: Path, rng: np.random.Generator, style: Style) -> tuple[Mask, int]:
+    """The ink of a line with some margin around it, and the row that its baseline is in.
+
+    Raises:
+        MissingDependency: Pillow was built without raqm.
+        ValueError: nothing was drawn: the text is empty or the font has none of it.
+    """
     if not features.check("raqm"):
         raise MissingDependency(
             "this Pillow cannot shape Arabic (no raqm)",
@@ -171,7 +181,7 @@ def draw_text(text: str, font: Path, rng: np.random.Generator, style: Style) -> 
         part = canvas[y : y + tile.shape[0], x : x + tile.shape[1]]
         np.maximum(part, tile[: part.shape[0], : part.shape[1]], out=part)
         x += tile.shape[1] + space
-    return _crop(canvas, margin)
+    return canvas, margin + int(above)
 
 
 # -- from type to handwriting -----------------------------------------------------------------------------

@@ -13,12 +13,12 @@ from ocr_core.errors import ModelError
 from ocr_core.models import ModelCard, sha256_of, write_card
 from ocr_core.recognizers.beam import BeamSettings, CharacterModel, beam_search
 from ocr_core.recognizers.charset import Charset
-from ocr_core.recognizers.crnn import CrnnRecognizer, _words, crnn_stamp
+from ocr_core.recognizers.crnn import CrnnRecognizer, crnn_stamp
 from ocr_core.recognizers.crnn_file import write_crnn
 from ocr_core.recognizers.crnn_network import Crnn, CrnnShape
 from ocr_core.recognizers.ctc import greedy
 from ocr_core.recognizers.ngram import NgramModel, write_ngram
-from ocr_core.records import Box, Failure, LineImage, Transcript
+from ocr_core.records import Failure, LineImage, Transcript
 from ocr_core.training.ngram import estimate
 
 CHARSET = Charset(" abcdefgh")
@@ -107,20 +107,6 @@ def test_carries_the_stamp_of_its_weights_and_its_calibration(folder: Path) -> N
         assert isinstance(answer, Transcript)
         assert answer.confidence == pytest.approx(confidence / 2, abs=1e-4)
         assert answer.engine == engine.stamp
-
-
-def test_words_have_boxes_at_their_letters() -> None:
-    # Two words, "ab" with peaks in frames 4 and 8, "c" in frame 20, the space in frame 14; 5 pixels a frame.
-    best = np.zeros(24, int)
-    best[[4, 8, 14, 20]] = [2, 3, 1, 4]
-    probabilities = np.full((24, 10), 0.01)
-    probabilities[np.arange(24), best] = 0.91
-    decoded = greedy(np.log(probabilities).astype(np.float32))
-    first, second = _words("ab c", decoded, (40, 118), 5.0)
-    assert (first.text, second.text) == ("ab", "c")
-    assert first.box == Box(12, 0, 53, 40)
-    assert second.box == Box(92, 0, 113, 40)
-    assert first.confidence == pytest.approx(0.91, abs=1e-3)
 
 
 def test_damaged_weights_are_refused(folder: Path, tmp_path: Path) -> None:

@@ -1,0 +1,92 @@
+"""Synthetic Arabic lines: what stands in the picture and what a reader is to write."""
+
+from __future__ import annotations
+
+import unicodedata
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ocr_core.bidi import turned
+from ocr_core.errors import UsageError
+from ocr_core.training.cache import NOMINAL, LineCache, prepare
+from ocr_core.training.config import CorpusSettings, RunSettings, SyntheticSettings, TrainSettings
+from ocr_core.training.lines import PAD, draw_line, synthetic_lines, typeset
+from ocr_core.training.synthetic import find_fonts, joins
+
+FONTS = Path("/usr/share/fonts")
+TEXTS = ("كتاب التاريخ الكبير في أخبار الزمان", "وقال الشيخ رحمه الله تعالى", "مُحَمَّدٌ رسولـه")
+
+
+@pytest.fixture(scope="module")
+def font() -> Path:
+    found = [f for f in find_fonts(FONTS, "ابتكلم", exclude=("Mono",)) if joins(f)] if FONTS.is_dir() else []
+    if not found:
+        pytest.skip("no Arabic font below /usr/share/fonts")
+    return found[0]
+
+
+def settings(folder: Path, font: Path, lines: int) -> TrainSettings:
+    (folder / "text.txt").write_text("\n".join(TEXTS), "utf-8")
+    corpus = CorpusSettings(
+        name="drawn", format="synthetic", path=Path("text.txt"), dev_fraction=0,
+        synthetic=SyntheticSettings(lines=lines, fonts=font.parent, processes=1),
+    )  # fmt: skip
+    return TrainSettings(
+        data=folder, order="drawn", corpora=(corpus,), run=RunSettings(folder=folder / "run")
+    )
+
+
+def test_lines_are_transcribed_without_vowel_signs_and_in_an_order_that_comes_back() -> None:
+    rng = np.random.default_rng(3)
+    made = [typeset(TEXTS, rng) for _ in range(400)]
+    assert any(unicodedata.combining(c) for line in made for c in line.drawn)
+    assert any("ـ" in line.drawn for line in made)
+    for line in made:
+        assert not any(unicodedata.combining(c) or c == "ـ" for c in line.text)
+        assert turned(turned(line.text)) == line.text
+    kept = [line for line in made if line.text]
+    assert len(kept) > 350
+    assert len({line.text for line in kept}) > 200
+
+
+@pytest.mark.parametrize("hand", [False, True])
+def test_a_line_is_dark_on_light_and_fills_its_strip(font: Path, hand: bool) -> None:
+    for seed in range(4):
+        strip = draw_line("كتاب التاريخ الكبير", font, np.random.default_rng(seed), hand=hand)
+        assert strip.shape[0] == NOMINAL + 2 * PAD
+        middle = strip[PAD : PAD + NOMINAL, PAD:-PAD].astype(float)
+        assert middle.min() < strip.mean() - 40
+        dark = (middle < (middle.min() + np.median(middle)) / 2).any(axis=1)
+        assert dark.sum() > NOMINAL / 3
+
+
+def test_a_longer_text_is_a_longer_line(font: Path) -> None:
+    short, long = (
+        draw_line(text, font, np.random.default_rng(1), hand=False).shape[1] for text in ("كتاب", "كتاب " * 5)
+    )
+    assert long > 3 * (short - 2 * PAD)
+
+
+def test_the_cache_holds_them_as_they_stand_and_is_the_same_again(font: Path, tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    first, second = (LineCache(prepare(settings(tmp_path / name, font, 12))) for name in "ab")
+    assert len(first) >= 9
+    assert first.table["text"] == second.table["text"]
+    for row in range(len(first)):
+        line = first[row]
+        assert (line.top, line.left) == (PAD, PAD)
+        np.testing.assert_array_equal(line.pixels, second[row].pixels)
+    words = {turned(word) for text in TEXTS for word in text.split()}
+    assert any(set(text.split()) & words for text in first.table["text"])
+
+
+def test_missing_text_and_missing_fonts_are_told(tmp_path: Path) -> None:
+    wanted = SyntheticSettings(lines=1, fonts=tmp_path, processes=1)
+    with pytest.raises(UsageError, match="no text"):
+        list(synthetic_lines(tmp_path / "none.txt", wanted, 1))
+    (tmp_path / "text.txt").write_text("كتاب", "utf-8")
+    with pytest.raises(UsageError, match="no Arabic font"):
+        list(synthetic_lines(tmp_path / "text.txt", wanted, 1))
