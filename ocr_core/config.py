@@ -32,6 +32,7 @@ class RunSettings(Settings):
     collection: str = "default"
     arabic: ArabicEngine = ArabicEngine.AUTO
     english: str = Field("crnn-latin", min_length=1, description="the reader of English lines")
+    upgrade: bool = Field(False, description="read pages again that a better engine would now take")
     reading: ReadSettings = ReadSettings()
     decoding: Literal["beam", "greedy"] | None = Field(
         None, description="how the reader of English searches; None: as its card says"

@@ -11,7 +11,7 @@ from prefect.cache_policies import NO_CACHE
 
 from ocr_core.errors import LibraryError
 from ocr_core.pipeline.account import Account
-from ocr_core.pipeline.engines import engines_for, fingerprints_for
+from ocr_core.pipeline.engines import settled_for
 from ocr_core.pipeline.plan import make_plan, survey
 from ocr_core.records import Failure
 from ocr_core.search import index
@@ -41,8 +41,7 @@ def plan_run(run_id: str) -> int:
     run = get_run(run_id)
     assert run.survey is not None
     if run.plan is None:
-        fingerprints = fingerprints_for(run.settings, engines_for(run.settings))
-        run.plan = make_plan(run.survey, run.settings, run.library, fingerprints.all())
+        run.plan = make_plan(run.survey, run.settings, run.library, settled_for(run.settings))
     run.account = Account(run.id, run.plan.discovered, Counter(run.plan.already), started=run.account.started)
     run.account.add(list(run.plan.failures))
     run.library.publish(

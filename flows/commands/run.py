@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     type=click.Choice(["auto", "vlm", "crnn", "defer"]),
     default="auto",
     show_default=True,
-    help="Who reads Arabic pages; 'defer': nobody now, they end as pending.",
+    help="Who reads Arabic: the Qwen-VL worker, the packaged crnn-ar, or nobody now ('defer': pages end as pending); "
+    "'auto': the best there is.",
 )
+@click.option("--upgrade", is_flag=True, help="Read Arabic pages again that a better engine would now take.")
 @click.option(
     "--english",
     default="crnn-latin",
@@ -67,6 +69,7 @@ def run(
     collection: str,
     arabic: str,
     english: str,
+    upgrade: bool,
     existing_text: str,
     decoding: str | None,
     pages: str,
@@ -94,6 +97,7 @@ def run(
                 "collection": collection,
                 "arabic": arabic,
                 "english": str(Path(english).absolute()) if Path(english).is_dir() else english,
+                "upgrade": upgrade,
                 "reading": {
                     "existing_text": existing_text,
                     "max_pixels": round(max_megapixels * 1e6),
@@ -163,11 +167,11 @@ def _digitize(settings: RunSettings, *, dry_run: bool, as_json: bool, verbose: i
 
 def _plan(settings: RunSettings, found: Survey) -> Plan:
     from ocr_core.library import Library
-    from ocr_core.pipeline.engines import engines_for, fingerprints_for
+    from ocr_core.pipeline.engines import settled_for
     from ocr_core.pipeline.plan import make_plan
 
     library = Library.open(settings.library) if (settings.library / "warraq.toml").exists() else None
-    return make_plan(found, settings, library, fingerprints_for(settings, engines_for(settings)).all())
+    return make_plan(found, settings, library, settled_for(settings))
 
 
 def _account_of_nothing(plan: Plan) -> dict[str, Any]:

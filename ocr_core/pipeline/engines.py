@@ -11,13 +11,16 @@ from ocr_core.layout.classical import ClassicalSegmenter
 from ocr_core.layout.crops import CROP_VERSION
 from ocr_core.models import packaged_stamp
 from ocr_core.pipeline.fingerprint import Fingerprints
+from ocr_core.pipeline.plan import Settled
 from ocr_core.pipeline.read import Deferred, PageReader
 from ocr_core.recognizers.register import load_reader as load_line_reader
 from ocr_core.recognizers.register import reader_stamp
 from ocr_core.records import EngineStamp, Script
 
+ARABIC_MODEL = "crnn-ar"
+ARABIC_WORKER = "qwen-vl-arabic"
 ROUTER_MODEL = "script-router"
-_NO_ARABIC = Deferred("No engine for Arabic is installed yet; the page waits for one.")
+_LATER = Deferred("Arabic is left for later (--arabic defer); run again with --arabic auto to read it.")
 _NO_OTHER = Deferred("No engine reads this script; the page waits for one.")
 
 
@@ -27,16 +30,42 @@ def engines_for(settings: RunSettings) -> dict[Script, EngineStamp | Deferred]:
     Raises:
         MissingDependency: the Arabic engine that was asked for by name is not there.
     """
-    if settings.arabic in (ArabicEngine.VLM, ArabicEngine.CRNN):
-        raise MissingDependency(
-            f"There is no Arabic engine '{settings.arabic}' in this version of Warraq.",
-            remedy="Leave --arabic at 'auto': Arabic pages are routed and wait as pending.",
-        )
     return {
         Script.LATIN: reader_stamp(settings.english, settings.decoding),
-        Script.ARABIC: _NO_ARABIC,
+        Script.ARABIC: _arabic_engine(settings),
         Script.OTHER: _NO_OTHER,
     }
+
+
+def _arabic_engine(settings: RunSettings) -> EngineStamp | Deferred:
+    if settings.arabic is ArabicEngine.DEFER:
+        return _LATER
+    if settings.arabic is ArabicEngine.VLM:
+        raise MissingDependency(
+            "There is no Qwen-VL worker in this version of Warraq.",
+            remedy="Leave --arabic at 'auto': Arabic is then read by the packaged crnn-ar.",
+        )
+    return reader_stamp(ARABIC_MODEL, settings.decoding)
+
+
+def settled_for(settings: RunSettings) -> Settled:
+    """Which results of a library this run leaves as they are.
+
+    An Arabic page keeps the text of a better engine than this run's, and that of a weaker one unless the run upgrades. An
+    engine asked for by name reads all its pages.
+    """
+    engines = engines_for(settings)
+    own = fingerprints_for(settings, engines).all()
+    if settings.arabic not in (ArabicEngine.AUTO, ArabicEngine.DEFER):
+        return Settled(own)
+    arabic = engines[Script.ARABIC]
+    if isinstance(arabic, Deferred):  # text is not given up for waiting
+        read = settings.model_copy(update={"arabic": ArabicEngine.CRNN})
+        return Settled(own, fingerprints_for(read, engines_for(read)).all(), frozenset({ARABIC_WORKER}))
+    if arabic.name == ARABIC_MODEL:
+        return Settled(own, kept_engines=frozenset({ARABIC_WORKER}))
+    weaker = engines | {Script.ARABIC: reader_stamp(ARABIC_MODEL, settings.decoding)}
+    return Settled(own, frozenset() if settings.upgrade else fingerprints_for(settings, weaker).all())
 
 
 def fingerprints_for(settings: RunSettings, engines: dict[Script, EngineStamp | Deferred]) -> Fingerprints:
@@ -63,10 +92,11 @@ def load_reader(settings: RunSettings, *, threads: int) -> PageReader:
     from ocr_core.script.router import ScriptRouter
 
     engines = engines_for(settings)
+    names = {Script.LATIN: settings.english, Script.ARABIC: ARABIC_MODEL}
     loaded = {
         script: engine
         if isinstance(engine, Deferred)
-        else load_line_reader(settings.english, device=settings.device, decoding=settings.decoding)
+        else load_line_reader(names[script], device=settings.device, decoding=settings.decoding)
         for script, engine in engines.items()
     }
     return PageReader(ScriptRouter.load(), loaded, fingerprints_for(settings, engines))

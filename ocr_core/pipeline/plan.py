@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from ocr_core.config import RunSettings
 from ocr_core.errors import NothingToDo
-from ocr_core.library import Library
+from ocr_core.library import Library, PageState
 from ocr_core.records import Document, Failure, PageRef, Status
 from ocr_core.sources import Limits, discover, identify_all
 
@@ -26,6 +26,30 @@ class Survey:
     documents: tuple[Document, ...]
     failures: tuple[Failure, ...]
     left_out: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Which results of a library a run leaves as they are.
+
+    Attributes:
+        fingerprints: those that the run can give.
+        kept: those of other engines, whose text is kept.
+        kept_engines: names of engines whose text is kept whatever its fingerprint.
+    """
+
+    fingerprints: frozenset[str]
+    kept: frozenset[str] = frozenset()
+    kept_engines: frozenset[str] = frozenset()
+
+    def __contains__(self, state: PageState) -> bool:
+        if state.status is Status.FAILED:
+            return False
+        if state.fingerprint in self.fingerprints:
+            return True
+        return state.status is Status.DONE and (
+            state.fingerprint in self.kept or state.engine in self.kept_engines
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +103,12 @@ def survey(settings: RunSettings) -> Survey:
     return Survey(documents, (*found.failures, *failures), found.left_out)
 
 
-def make_plan(
-    found: Survey, settings: RunSettings, library: Library | None, fingerprints: Collection[str]
-) -> Plan:
+def make_plan(found: Survey, settings: RunSettings, library: Library | None, settled: Settled) -> Plan:
     """Choose the pages to process.
 
     Args:
         library: what is there already; None when the library is still to be made.
-        fingerprints: those this run can give; a page that has one of them is up to date.
+        settled: the results that need no reading.
     """
     # A page is its content: one that another collection holds is not read a second time.
     states = library.page_states() if library else {}
@@ -99,7 +121,7 @@ def make_plan(
             if number not in wanted:
                 continue
             state = states.get(document.page(number).page_id)
-            if state is not None and state.status is not Status.FAILED and state.fingerprint in fingerprints:
+            if state is not None and state in settled:
                 already[state.status] += 1
             else:
                 numbers.append(number)

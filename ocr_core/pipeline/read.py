@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ocr_core.layout.order import reading_order
 from ocr_core.pipeline.fingerprint import Fingerprints
 from ocr_core.pipeline.prepare import PreparedPage, failure, unexpected
 from ocr_core.recognizers.protocol import Recognizer
@@ -170,14 +171,39 @@ class PageReader:
 
 
 class _Routed:
-    """A page with the script of each of its lines settled."""
+    """A page with the script of each of its lines settled, and its lines in reading order for that."""
 
     def __init__(self, page: PreparedPage, votes: list[LineScript], router: ScriptRouter) -> None:
-        decision = router.route_page(votes, [line.box.width for line in page.lines])
+        widths = [line.box.width for line in page.lines]
+        decision = router.route_page(votes, widths)
+        arabic = sum(
+            w for w, vote in zip(widths, decision.lines, strict=True) if vote.script is Script.ARABIC
+        )
+        # Lines turned by a quarter have their columns elsewhere; they stay as the layout put them.
+        if arabic > sum(widths) / 2 and page.rotation == 0:
+            order = _from_the_right(page.lines)
+            page = _reordered(page, order)
+            decision = replace(decision, lines=tuple(decision.lines[i] for i in order))
         self.page = page
         self.script, self.confidence, self.votes = decision.script, decision.confidence, decision.lines
         # A page of digits alone goes to the Latin engine, which knows them.
         self.scripts = [Script.LATIN if vote.script is Script.NONE else vote.script for vote in self.votes]
+
+
+def _from_the_right(lines: Sequence[Line]) -> list[int]:
+    """Places of lines in the order of a page whose columns are read from right to left."""
+    ends = np.array([[(b := Box.around(line.baseline)).x0, b.y0 - 1, b.x1, b.y1] for line in lines], float)
+    return reading_order(ends, rtl=True)
+
+
+def _reordered(page: PreparedPage, order: Sequence[int]) -> PreparedPage:
+    """The page with its lines in another order, numbered anew."""
+    ids = [line_id(page.page.page_id, number) for number in range(len(order))]
+    return replace(
+        page,
+        lines=tuple(replace(page.lines[i], line_id=ids[n], order=n) for n, i in enumerate(order)),
+        images=tuple(replace(page.images[i], line_id=ids[n]) for n, i in enumerate(order)),
+    )
 
 
 def _on_page(words: Sequence[Word], image: LineImage) -> tuple[Word, ...]:

@@ -7,6 +7,7 @@ lines and never transcribed: the reader learns to read past them.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -41,6 +42,8 @@ _SAMPLE = "ابجدهوزحطيكلمنسعفصقرشتثخذضظغةىءأإئ�
 _TALL = "لاطكأجعحيى"
 """Letters that reach as far up and down as those of most lines."""
 _MARKS = re.compile("[\u0610-\u061a\u064b-\u065f\u0670\u0640\u06d6-\u06ed]")
+_INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+_NOTES = re.compile(r"/\w+$|[#*/_]")
 _BOOK_FACES = (
     "Amiri-", "KacstBook", "KacstNaskh", "KacstOne", "KacstOffice", "KacstLetter", "KacstTitle", "Scheherazade", "Lateef-",
     "Harmattan", "NotoNaskhArabic", "NotoSansArabic", "PakType Naskh Basic", "nazli", "KacstFarsi", "ae_AlArabiya",
@@ -81,10 +84,7 @@ def synthetic_lines(path: Path, settings: SyntheticSettings, seed: int) -> Itera
     Raises:
         UsageError: the text or the fonts are not there.
     """
-    if not path.is_file():
-        raise UsageError(
-            f"no text {path}", remedy="Check the path of the corpus in the training configuration."
-        )
+    _existing(path)
     _fonts(settings.fonts)
     jobs = [
         (path, settings, seed, first, min(first + _CHUNK, settings.lines))
@@ -93,6 +93,32 @@ def synthetic_lines(path: Path, settings: SyntheticSettings, seed: int) -> Itera
     with ProcessPoolExecutor(settings.processes, get_context("spawn")) as pool:
         for lines in pool.map(_some_lines, jobs):
             yield from lines
+
+
+def synthetic_texts(path: Path, lines: int, seed: int) -> Iterator[tuple[str, str]]:
+    """Page and text of `lines` lines as `synthetic_lines` transcribes them, undrawn: for language models.
+
+    Raises:
+        UsageError: the text is not there.
+    """
+    texts = _texts(_existing(path))
+    for number in range(lines):
+        line = typeset(texts, np.random.default_rng([seed, number]))
+        if line.text:
+            yield _page_of(path, line), line.text
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise UsageError(
+            f"no text {path}", remedy="Check the path of the corpus in the training configuration."
+        )
+    return path
+
+
+def _page_of(path: Path, line: _Line) -> str:
+    """The part of the text that its words are from."""
+    return f"{path.stem}-{line.source // _BLOCK:05d}"
 
 
 def _some_lines(job: tuple[Path, SyntheticSettings, int, int, int]) -> list[DrawnLine]:
@@ -114,18 +140,17 @@ def _some_lines(job: tuple[Path, SyntheticSettings, int, int, int]) -> list[Draw
                 pixels = draw_line(line.drawn, font, rng, hand=bool(rng.random() < settings.hand))
             except ValueError:
                 continue
-            found.append(DrawnLine(f"{path.stem}-{line.source // _BLOCK:05d}", line.text, pixels))
+            found.append(DrawnLine(_page_of(path, line), line.text, pixels))
             break
     return found
 
 
 @lru_cache(maxsize=4)
 def _texts(path: Path) -> tuple[str, ...]:
-    return tuple(
-        text
-        for line in path.read_text("utf-8").splitlines()
-        if len(text := " ".join(re.sub(r"/\w+$|[#*/_\u200f\u202b]", " ", line).split())) > 1
-    )
+    """The lines of a text: letters instead of presentation forms, without invisible signs and notes of the transcribers."""
+    plain = _INVISIBLE.sub("", unicodedata.normalize("NFKC", path.read_text("utf-8")))
+    lines = (" ".join(_NOTES.sub(" ", line).split()) for line in plain.splitlines())
+    return tuple(line for line in lines if len(line) > 1)
 
 
 @lru_cache(maxsize=4)
@@ -273,8 +298,9 @@ def _photocopied(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[
     low, high = float(rough.min()), float(np.median(rough))
     threshold = low + (high - low) * float(rng.uniform(0.35, 0.75))
     slope = float(rng.uniform(3, 30))
-    hard = 1 / (1 + np.exp(-np.clip((rough - threshold) / max(high - low, 1) * slope, -30, 30)))
-    back = cv2.resize((hard * 255).astype(np.uint8), (columns, rows), interpolation=cv2.INTER_LINEAR)
+    edge: NDArray[np.float32] = np.clip((rough - threshold) / max(high - low, 1) * slope, -30, 30)
+    hard = np.asarray(255 / (1 + np.exp(-edge)), dtype=np.uint8)
+    back = cv2.resize(hard, (columns, rows), interpolation=cv2.INTER_LINEAR)
     return np.asarray(cv2.GaussianBlur(back, (0, 0), 0.5), dtype=np.uint8)
 
 

@@ -19,15 +19,20 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ocr_core.bidi import turned
 from ocr_core.errors import UsageError
 from ocr_core.models.card import DataSource, Figure, ModelCard, sha256_of, write_card
 from ocr_core.recognizers.ngram import EDGE, OTHER, Level, NgramModel, encoded, read_ngram, write_ngram
 from ocr_core.training.cache import document_of, split_of
 from ocr_core.training.config import CorpusSettings, TrainSettings, load_config
 from ocr_core.training.ground_truth import read_cut_lines, read_pages
+from ocr_core.training.lines import synthetic_texts
 from ocr_core.training.text import is_markup, normalise_text
 
 log = logging.getLogger(__name__)
+
+_SYNTHETIC_LINES = 4
+"""Lines of text for each synthetic line that a reader is shown."""
 
 
 class DecodingSettings(BaseModel):
@@ -149,9 +154,10 @@ def split_texts(
     held_out: dict[str, list[str]] = {}
     for corpus in reader.corpora:
         sides: dict[str, list[str]] = {"train": [], "dev": [], "none": []}
-        for page, raw in _transcripts(corpus, reader.data / corpus.path):
+        for page, raw in _transcripts(corpus, reader.data / corpus.path, reader.run.seed):
             text = normalise_text(raw)
             if text and not is_markup(text):
+                text = turned(text) if reader.order == "drawn" else text
                 sides[split_of(document_of(page, corpus), corpus)].append(text)
         share = shares.get(corpus.name, 1.0)
         train[corpus.name] = [text for text in sides["train"] if _draw(text) < share]
@@ -241,9 +247,14 @@ def _discounts(counts: Iterable[int]) -> tuple[float, float, float, float]:
     return (0.0, min(max(one, 0.1), 0.95), min(max(two, 0.1), 1.9), min(max(more, 0.1), 2.9))
 
 
-def _transcripts(corpus: CorpusSettings, path: Path) -> Iterator[tuple[str, str]]:
-    """Page and text of every line of a corpus, in the order in which the reader's training reads them."""
-    if corpus.format == "pages":
+def _transcripts(corpus: CorpusSettings, path: Path, seed: int) -> Iterator[tuple[str, str]]:
+    """Page and text of every line of a corpus, in the order in which the reader's training reads them.
+
+    Of synthetic lines there are as many as one likes: more than the reader is shown.
+    """
+    if corpus.format == "synthetic":
+        yield from synthetic_texts(path, _SYNTHETIC_LINES * corpus.synthetic.lines, seed)
+    elif corpus.format == "pages":
         for page in read_pages(path):
             for line in page.lines:
                 yield page.name, line.text

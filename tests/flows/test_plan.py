@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from ocr_core.config import PageRange, RunSettings
+from ocr_core.config import ArabicEngine, PageRange, RunSettings
 from ocr_core.errors import UsageError
-from ocr_core.pipeline.engines import engines_for, fingerprints_for
+from ocr_core.library import PageState
+from ocr_core.pipeline.engines import ARABIC_WORKER, engines_for, fingerprints_for, settled_for
 from ocr_core.pipeline.fingerprint import Fingerprints
 from ocr_core.pipeline.prepare import units
-from ocr_core.records import EngineStamp, PageRef, Script, SourceFile, page_id
+from ocr_core.records import EngineStamp, PageRef, Script, SourceFile, Status, page_id
 
 LATIN = EngineStamp("crnn-latin", "1", "aa")
 
@@ -85,3 +86,57 @@ def test_the_reader_of_english_lines_makes_pages_stale(tmp_path: Path) -> None:
     assert before.of([]) == after.of([])
     with pytest.raises(UsageError, match="no line reader 'nobody'"):
         engines_for(chosen.model_copy(update={"english": "nobody"}))
+
+
+def state(fingerprint: str, status: Status = Status.DONE, engine: str = "crnn-ar") -> PageState:
+    return PageState(status, fingerprint, Script.ARABIC, "", "r1", engine, "1", "letters")
+
+
+def fingerprint(arabic: ArabicEngine, *scripts: Script) -> str:
+    settings = run_settings(arabic)
+    return fingerprints_for(settings, engines_for(settings)).of(scripts)
+
+
+def run_settings(arabic: ArabicEngine, **others: object) -> RunSettings:
+    values = {"sources": ["a"], "library": "b", "arabic": arabic, **others}
+    return RunSettings.model_validate(values)
+
+
+def test_pages_that_waited_are_read_once_there_is_an_engine() -> None:
+    waiting = state(fingerprint(ArabicEngine.DEFER, Script.ARABIC), Status.PENDING, "")
+    assert waiting in settled_for(run_settings(ArabicEngine.DEFER))
+    assert waiting not in settled_for(run_settings(ArabicEngine.AUTO))
+    assert waiting not in settled_for(run_settings(ArabicEngine.CRNN))
+
+
+def test_text_is_not_given_up_for_waiting() -> None:
+    for scripts in ([Script.ARABIC], [Script.ARABIC, Script.LATIN]):
+        read = state(fingerprint(ArabicEngine.AUTO, *scripts))
+        assert read in settled_for(run_settings(ArabicEngine.AUTO))
+        assert read in settled_for(run_settings(ArabicEngine.DEFER))
+
+
+@pytest.mark.parametrize("upgrade", [False, True])
+def test_a_better_engine_is_not_replaced_unless_asked_by_name(upgrade: bool) -> None:
+    better = state("of another machine", engine=ARABIC_WORKER)
+    assert better in settled_for(run_settings(ArabicEngine.AUTO, upgrade=upgrade))
+    assert better in settled_for(run_settings(ArabicEngine.DEFER, upgrade=upgrade))
+    assert better not in settled_for(run_settings(ArabicEngine.CRNN, upgrade=upgrade))
+
+
+def test_only_an_upgrade_reads_text_of_a_weaker_engine_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    weak = state(fingerprint(ArabicEngine.AUTO, Script.ARABIC))
+    mixed = state(fingerprint(ArabicEngine.AUTO, Script.ARABIC, Script.LATIN), engine="crnn-latin")
+    english = state(fingerprint(ArabicEngine.AUTO, Script.LATIN), engine="crnn-latin")
+    waiting = state(fingerprint(ArabicEngine.DEFER, Script.ARABIC), Status.PENDING, "")
+    worker = EngineStamp(ARABIC_WORKER, "1", "cc")
+    monkeypatch.setattr("ocr_core.pipeline.engines._arabic_engine", lambda _: worker)
+    plain = settled_for(run_settings(ArabicEngine.AUTO))
+    upgrading = settled_for(run_settings(ArabicEngine.AUTO, upgrade=True))
+    assert [s in plain for s in (weak, mixed, english, waiting)] == [True, True, True, False]
+    assert [s in upgrading for s in (weak, mixed, english, waiting)] == [False, False, True, False]
+
+
+def test_failed_pages_are_never_settled() -> None:
+    own = fingerprint(ArabicEngine.AUTO, Script.LATIN)
+    assert state(own, Status.FAILED) not in settled_for(run_settings(ArabicEngine.AUTO))

@@ -19,7 +19,7 @@ from ocr_core.records import Failure, LineImage, Transcript
 from tests.recognizers.published_weights import checkpoint
 from tests.recognizers.tiny_trocr import publish, save_tiny_trocr
 
-NAMES = ("crnn-latin", "crnn-published", "glyphs", "glyphs-published", "trocr-base-handwritten")
+NAMES = ("crnn-ar", "crnn-latin", "crnn-published", "glyphs", "glyphs-published", "trocr-base-handwritten")
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -1,0 +1,100 @@
+"""Prepared pages to text: the order of lines on pages that are read from the right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ocr_core.pipeline.fingerprint import Fingerprints
+from ocr_core.pipeline.prepare import PreparedPage
+from ocr_core.pipeline.read import Deferred, PageReader
+from ocr_core.records import (
+    EngineStamp,
+    Line,
+    LineImage,
+    PageRef,
+    PageResult,
+    Point,
+    Script,
+    SourceFile,
+    Transcript,
+    line_id,
+    page_id,
+)
+from ocr_core.script.pages import LineScript
+from ocr_core.script.router import ScriptRouter
+
+STAMP = EngineStamp("by-number", "1")
+CERTAIN = {
+    Script.ARABIC: LineScript(Script.ARABIC, 1.0, "print", arabic=1.0, none=0.0),
+    Script.LATIN: LineScript(Script.LATIN, 1.0, "print", latin=1.0, none=0.0),
+}
+
+
+class Told(ScriptRouter):
+    """Is told the script of each line; decides pages as the real one does."""
+
+    def __init__(self, scripts: Sequence[Script]) -> None:
+        self._scripts = scripts
+
+    def route_lines(self, images: Sequence[LineImage]) -> list[LineScript]:
+        return [CERTAIN[script] for script in self._scripts]
+
+
+class ByNumber:
+    """Reads the number that is the grey of a line's picture."""
+
+    stamp = STAMP
+
+    def recognize(self, images: Sequence[LineImage]) -> list[Transcript]:
+        return [Transcript(i.line_id, str(int(i.pixels[0, 0])), 1.0, STAMP) for i in images]
+
+
+def two_columns(rotation: int = 0) -> PreparedPage:
+    """Lines 1 and 2 in the left column, 3 and 4 in the right, in the order of a page read from the left."""
+    source = SourceFile(Path("/a.png"), Path("/"), "a.png")
+    name = page_id("d" * 64, 1)
+    lines, images = [], []
+    for number, (x, y) in enumerate([(50, 100), (50, 150), (550, 100), (550, 150)]):
+        outline: tuple[Point, ...] = ((x, y - 25), (x + 400, y - 25), (x + 400, y + 8), (x, y + 8))
+        lines.append(Line(line_id(name, number), number, outline, ((x, y), (x + 400, y))))
+        pixels = np.full((33, 400), number + 1, np.uint8)
+        images.append(LineImage(lines[-1].line_id, pixels, 25, np.eye(2, 3)))
+    page = PageRef(name, "d" * 64, 1, source, "image/png")
+    return PreparedPage(page, 1000, 250, None, "image", rotation, lines=tuple(lines), images=tuple(images))
+
+
+def read(page: PreparedPage, scripts: Sequence[Script]) -> PageResult:
+    engines = {Script.ARABIC: ByNumber(), Script.LATIN: ByNumber(), Script.OTHER: Deferred("none")}
+    [result] = PageReader(Told(scripts), engines, Fingerprints({}, {})).read([page])
+    assert isinstance(result, PageResult)
+    return result
+
+
+@pytest.mark.parametrize(
+    ("scripts", "texts"),
+    [
+        ([Script.ARABIC] * 4, "3412"),
+        ([Script.LATIN] * 4, "1234"),
+        ([Script.LATIN, Script.ARABIC, Script.ARABIC, Script.ARABIC], "3412"),
+        ([Script.LATIN, Script.LATIN, Script.LATIN, Script.ARABIC], "1234"),
+    ],
+)
+def test_columns_of_arabic_are_read_from_the_right(scripts: list[Script], texts: str) -> None:
+    result = read(two_columns(), scripts)
+    assert "".join(r.transcript.text for r in result.lines if r.transcript) == texts
+    assert [r.line.order for r in result.lines] == [0, 1, 2, 3]
+    assert [r.line.line_id for r in result.lines] == [line_id(result.page.page_id, n) for n in range(4)]
+    for line, text in zip(result.lines, texts, strict=True):
+        assert line.script is scripts[int(text) - 1]
+        assert line.line.direction == ("rtl" if line.script is Script.ARABIC else "ltr")
+        assert line.line.box.x0 == (50 if text in "12" else 550)
+        assert line.transcript and line.transcript.line_id == line.line.line_id
+
+
+def test_lines_of_a_turned_page_stay_as_the_layout_put_them() -> None:
+    result = read(two_columns(rotation=90), [Script.ARABIC] * 4)
+    assert "".join(r.transcript.text for r in result.lines if r.transcript) == "1234"
