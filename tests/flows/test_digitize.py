@@ -46,8 +46,7 @@ def test_every_page_is_accounted_for(digitized: tuple[Library, dict[str, Any]]) 
 
 def read_page_xml(path: Path) -> str:
     """The text of the lines, in the order of the file (regions repeat it)."""
-    page = {"p": "http://schema.primaresearch.org/PAGE/gts/pagecontent/2013-07-15"}
-    lines = ElementTree.parse(path).iterfind(".//p:TextLine/p:TextEquiv/p:Unicode", page)
+    lines = ElementTree.parse(path).iterfind(".//{*}TextLine/{*}TextEquiv/{*}Unicode")
     return "\n".join(line.text or "" for line in lines)
 
 
