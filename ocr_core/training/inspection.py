@@ -17,6 +17,7 @@ from ocr_core.training.cache import defect_of, document_of, split_of
 from ocr_core.training.charts import bar_chart, histogram, page, picture, shown, table
 from ocr_core.training.config import CorpusSettings
 from ocr_core.training.ground_truth import cut_lines, read_pages, read_pictures
+from ocr_core.training.lines import PAD, synthetic_lines
 from ocr_core.training.text import normalise_text
 
 MEASURES = ("characters", "width", "height", "aspect ratio", "pixels a character")
@@ -226,6 +227,10 @@ def _samples(corpora: Sequence[CorpusSettings], data: Path) -> Iterator[Sample]:
 
 
 def _pairs(corpus: CorpusSettings, path: Path) -> Iterator[tuple[str, str, GreyImage]]:
+    if corpus.format == "synthetic":
+        for drawn in synthetic_lines(path, corpus.synthetic, seed=1):
+            yield drawn.page, drawn.text, drawn.pixels[PAD:-PAD, PAD:-PAD]
+        return
     if corpus.format != "pages":
         yield from ((line.page, line.text, pixels) for line, pixels in read_pictures(corpus, path))
         return

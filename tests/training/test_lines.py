@@ -12,7 +12,9 @@ from ocr_core.bidi import turned
 from ocr_core.errors import UsageError
 from ocr_core.training.cache import NOMINAL, LineCache, prepare
 from ocr_core.training.config import CorpusSettings, RunSettings, SyntheticSettings, TrainSettings
+from ocr_core.training.inspection import inspect_corpora
 from ocr_core.training.lines import PAD, draw_line, synthetic_lines, typeset
+from ocr_core.training.ngram import split_texts
 from ocr_core.training.synthetic import find_fonts, joins
 
 FONTS = Path("/usr/share/fonts")
@@ -81,6 +83,20 @@ def test_the_cache_holds_them_as_they_stand_and_is_the_same_again(font: Path, tm
         np.testing.assert_array_equal(line.pixels, second[row].pixels)
     words = {turned(word) for text in TEXTS for word in text.split()}
     assert any(set(text.split()) & words for text in first.table["text"])
+
+
+def test_a_report_on_them_can_be_made(font: Path, tmp_path: Path) -> None:
+    wanted = settings(tmp_path, font, 10)
+    report = inspect_corpora(wanted.corpora, wanted.data)
+    assert len(report.samples) == 10
+    assert all(sample.height == NOMINAL and sample.defect == "" for sample in report.samples)
+
+
+def test_a_language_model_is_made_of_texts_as_they_stand(font: Path, tmp_path: Path) -> None:
+    train, _ = split_texts(settings(tmp_path, font, 50))
+    assert len(train["drawn"]) > 150
+    assert any(turned("التاريخ") in text for text in train["drawn"])
+    assert not any("التاريخ" in text for text in train["drawn"])
 
 
 def test_missing_text_and_missing_fonts_are_told(tmp_path: Path) -> None:
