@@ -9,12 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-from ocr_core.audit.evaluate import Evaluation, evaluate
-from ocr_core.audit.rates import LineScore
+from ocr_core.audit.evaluate import evaluate
+from ocr_core.audit.rates import LineScore, error_rates, page_rates, score_line
+from ocr_core.audit.text import comparable
+from ocr_core.bidi import turned
 from ocr_core.errors import NothingToDo
 from ocr_core.models import Figure, ModelCard, read_card, write_card
 from ocr_core.recognizers.crnn import CrnnRecognizer
-from ocr_core.training.cache import document_of, split_of
+from ocr_core.records import LineImage, Transcript
+from ocr_core.training.cache import NOMINAL, LineCache, document_of, prepare, split_of
 from ocr_core.training.calibrate import cross_checked_error, fit_calibration
 from ocr_core.training.config import CorpusSettings, TrainSettings
 
@@ -24,8 +27,8 @@ log = logging.getLogger(__name__)
 def measure_language_model(card_path: Path, reader: str, corpora: TrainSettings) -> ModelCard:
     """Read the held-out pages of a configuration with a packaged reader and a language model, and complete its card.
 
-    The card gains figures of the two together, for each corpus of pages, and the calibration of confidence: see
-    `CrnnRecognizer`, which applies it after the reader's own.
+    The card gains figures of the two together, for each corpus of pages or synthetic lines, and the calibration of
+    confidence: see `CrnnRecognizer`, which applies it after the reader's own.
 
     Args:
         card_path: of a language model beside its file, as `train_ngram` writes them.
@@ -45,14 +48,12 @@ def measure_language_model(card_path: Path, reader: str, corpora: TrainSettings)
     documents: list[str] = []
     figures = [f for f in card.figures if not f.name.startswith(("CER ", "WER ", "ECE "))]
     for corpus in corpora.corpora:
-        held_out = _held_out(corpus, corpora.data / corpus.path)
-        if not held_out:
+        found = _held_out(engine, corpus, corpora)
+        if not found:
             continue
-        found = evaluate(engine, [corpora.data / corpus.path], only=held_out, worst=0)
-        log.info("%s: CER %.4f WER %.4f", corpus.name, found.cer.value, found.wer.value)
         figures += _figures(corpus.name, reader, found)
-        scores += found.scores
-        documents += [f"{corpus.name}/{document_of(score.page, corpus)}" for score in found.scores]
+        scores += found
+        documents += [f"{corpus.name}/{document_of(score.page, corpus)}" for score in found]
     if not scores:
         raise NothingToDo("No page is held out.", remedy="Name a configuration that holds out documents.")
     raw, right, weights = (
@@ -69,17 +70,35 @@ def measure_language_model(card_path: Path, reader: str, corpora: TrainSettings)
     return card
 
 
-def _held_out(corpus: CorpusSettings, folder: Path) -> Sequence[str]:
-    """Names of the held-out PAGE or ALTO files of a corpus; none for corpora of cut lines."""
+def _held_out(engine: CrnnRecognizer, corpus: CorpusSettings, corpora: TrainSettings) -> Sequence[LineScore]:
+    """Readings of the held-out pages, or synthetic lines, of a corpus; none for other corpora of cut lines."""
+    folder = corpora.data / corpus.path
+    if corpus.format == "synthetic":
+        return _synthetic(engine, corpus.name, corpora)
     if corpus.format != "pages":
         return ()
     names = sorted(path.stem for path in folder.glob("*.xml"))
-    return [name for name in names if split_of(document_of(name, corpus), corpus) == "dev"]
+    wanted = [name for name in names if split_of(document_of(name, corpus), corpus) == "dev"]
+    return evaluate(engine, [folder], only=wanted, worst=0).scores if wanted else ()
 
 
-def _figures(corpus: str, reader: str, found: Evaluation) -> list[Figure]:
-    lines = len(found.scores)
+def _synthetic(engine: CrnnRecognizer, corpus: str, corpora: TrainSettings) -> Sequence[LineScore]:
+    cache = LineCache(prepare(corpora))
+    scores = []
+    for row in cache.rows("dev", corpus):
+        line = cache[row]
+        region = line.pixels[line.top : line.top + NOMINAL, line.left : line.pixels.shape[1] - line.left]
+        [answer] = engine.recognize([LineImage(f"{line.page}-{row}", region, 0.0, np.eye(2, 3))])
+        truth = turned(line.text) if corpora.order == "drawn" else line.text
+        read, sure = (answer.text, answer.confidence) if isinstance(answer, Transcript) else ("", 0.0)
+        scores.append(score_line(line.page, str(row), comparable(truth), comparable(read), sure))
+    return scores
+
+
+def _figures(corpus: str, reader: str, scores: Sequence[LineScore]) -> list[Figure]:
+    cer, wer = error_rates(page_rates(scores))
+    log.info("%s: CER %.4f WER %.4f", corpus, cer.value, wer.value)
     return [
-        Figure(f"CER {corpus} with {reader}", round(found.cer.value, 4), lines),
-        Figure(f"WER {corpus} with {reader}", round(found.wer.value, 4), lines),
+        Figure(f"CER {corpus} with {reader}", round(cer.value, 4), len(scores)),
+        Figure(f"WER {corpus} with {reader}", round(wer.value, 4), len(scores)),
     ]

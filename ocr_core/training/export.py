@@ -51,8 +51,7 @@ def export_run(
         settings=crnn_settings(drawn=settings.order == DRAWN) if compact else published_settings(EVENED),
         calibration=calibration.points,
         notes=_beginning(settings)
-        + f"Averaged weights after {steps} steps; error rates of greedy reading on held-out documents, "
-        "lines cut by the ground-truth outlines.",
+        + f"Averaged weights after {steps} steps; error rates of greedy reading on {_measured_on(settings)}.",
     )
     path = settings.run.folder / f"{stem}.json"
     write_card(path, card)
@@ -63,6 +62,12 @@ def _beginning(settings: TrainSettings) -> str:
     n = settings.network
     frozen = ", its convolutions left as they were" if n.freeze else ""
     return f"Trained on from {Path(n.init).name}{frozen}. " if n.init else ""
+
+
+def _measured_on(settings: TrainSettings) -> str:
+    if all(c.format == "synthetic" for c in settings.corpora):
+        return "synthetic lines of held-out parts of the texts"
+    return "held-out documents, lines cut by the ground-truth outlines"
 
 
 def package(card: Path, folder: Path) -> ModelCard:

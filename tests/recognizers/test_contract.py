@@ -105,7 +105,7 @@ def test_transcripts_are_whole(engine: Recognizer) -> None:
 
 def test_a_name_that_is_not_registered_is_refused() -> None:
     with pytest.raises(
-        UsageError, match=r"no line reader 'nobody'\s+Choose one of: crnn-latin, crnn-published"
+        UsageError, match=r"no line reader 'nobody'\s+Choose one of: crnn-ar, crnn-latin, crnn-published"
     ):
         load_reader("nobody")
 
