@@ -109,6 +109,29 @@ def glyphs(config: Path, data: Path | None, folder: Path | None) -> None:
 
 @train.command()
 @click.option(
+    "--config", required=True, type=click.Path(path_type=Path), help="TOML file: data, network, schedule."
+)
+@click.option("--data", type=click.Path(path_type=Path), help="Folder that the corpora's paths start from.")
+@click.option(
+    "--folder", type=click.Path(path_type=Path), help="Folder of the run: checkpoints, metrics, weights."
+)
+def layout(config: Path, data: Path | None, folder: Path | None) -> None:
+    """Train the line finder's network on pages with PAGE or ALTO files.
+
+    Started again after any interruption, it goes on where it was. With every evaluation the folder of the run gets
+    the weights (ONNX) and a model card.
+    """
+    import logging
+
+    from ocr_core.training.layout import train_layout
+    from ocr_core.training.layout_config import load_layout_config
+
+    logging.getLogger("ocr_core.training").setLevel(logging.INFO)
+    train_layout(load_layout_config(config, data=data, folder=folder))
+
+
+@train.command()
+@click.option(
     "--config", required=True, type=click.Path(path_type=Path), help="TOML file: corpora, order, shares."
 )
 @click.option("--data", type=click.Path(path_type=Path), help="Folder that the corpora's paths start from.")

@@ -1,0 +1,69 @@
+"""From a trained line finder to a model that can be packaged: ONNX, which OpenCV runs without PyTorch, and its card."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+
+from ocr_core.models.card import DataSource, Figure, ModelCard, sha256_of, write_card
+from ocr_core.training.layout_config import LayoutTrainSettings
+from ocr_core.training.layout_network import LayoutNetwork
+
+KIND = "layout"
+
+
+def export_layout(
+    settings: LayoutTrainSettings, network: LayoutNetwork, rates: Mapping[str, tuple[float, int]], steps: int
+) -> Path:
+    """Write `NAME-VERSION.onnx` and `NAME-VERSION.json` into the folder of the run. Returns the card's path.
+
+    Args:
+        rates: by corpus the F1 of baseline pixels on held-out documents, and the number of pieces.
+    """
+    stem = f"{settings.name}-{settings.version}"
+    weights = settings.run.folder / f"{stem}.onnx"
+    write_onnx(network, weights)
+    synthetic = settings.synthetic
+    data = [DataSource(c.name, c.source, c.licence) for c in settings.corpora if c.share > 0]
+    if synthetic.layouts and synthetic.share > 0:
+        data.append(DataSource("synthetic Arabic pages", synthetic.source, synthetic.licence))
+    card = ModelCard(
+        name=settings.name,
+        version=settings.version,
+        kind=KIND,
+        file=weights.name,
+        sha256=sha256_of(weights),
+        licence="Apache-2.0",
+        parameters=sum(p.numel() for p in network.parameters()),
+        data=tuple(data),
+        figures=tuple(
+            Figure(f"pixel F1 {name}", round(f1, 4), pieces) for name, (f1, pieces) in rates.items()
+        ),
+        notes=f"Averaged weights after {steps} steps; figures are of baseline pixels on pieces of held-out pages.",
+    )
+    path = settings.run.folder / f"{stem}.json"
+    write_card(path, card)
+    return path
+
+
+def write_onnx(network: LayoutNetwork, path: Path) -> None:
+    """Write a network as ONNX: `page` float32 [1, 1, H, W] → `maps` [1, 10, H/4, W/4], batch norms folded in."""
+    part = path.with_name(path.name + ".part")
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            network.eval().to(memory_format=torch.contiguous_format),  # type: ignore[call-overload]
+            (torch.zeros(1, 1, 64, 64),),
+            str(part),
+            input_names=["page"],
+            output_names=["maps"],
+            dynamic_axes={"page": {2: "height", 3: "width"}, "maps": {2: "height4", 3: "width4"}},
+            opset_version=13,
+            dynamo=False,
+        )
+    part.replace(path)
