@@ -1,0 +1,219 @@
+"""From maps of probabilities to baselines: crests, followed from column to column and linked across gaps.
+
+Pages come straight to a few degrees, so a baseline is a function of x. Where lines end, by the network's word, crests are
+cut, so that lines of neighbouring columns stay apart however close they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ocr_core.layout.maps import Floats, LineMaps
+
+_LOW, _HIGH = 0.25, 0.5
+"""A crest is followed down to the one probability if it reaches the other somewhere."""
+_END = 0.35
+"""Lines are cut where the probability of an end is higher than this …"""
+_MARGIN = 2
+"""… and were drawn this many pixels of 1/2 too short by that: the mark has a thickness."""
+_SHORTEST = 0.45
+"""Share of its height that a line is long at least."""
+_GAP = 1.5
+"""Shares of its height across which a line is continued."""
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """A baseline, one y a column of working pixels.
+
+    Attributes:
+        x0: first column.
+        ys: float64 [columns].
+        above, below: how far the line reaches above and below, working pixels.
+        sure: mean probability along it.
+    """
+
+    x0: int
+    ys: NDArray[np.float64]
+    above: float
+    below: float
+    sure: float
+
+    @property
+    def x1(self) -> int:
+        """Column behind the last."""
+        return self.x0 + len(self.ys)
+
+    @property
+    def height(self) -> float:
+        return self.above + self.below
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A crest in pixels of 1/2: first column, y and probability of each column, reach in the same pixels."""
+
+    x0: int
+    ys: NDArray[np.float64]
+    strength: NDArray[np.float64]
+    above: float
+    below: float
+
+    @property
+    def x1(self) -> int:
+        return self.x0 + len(self.ys)
+
+    @property
+    def height(self) -> float:
+        return self.above + self.below
+
+
+def find_baselines(maps: LineMaps, shape: tuple[int, ...]) -> list[Baseline]:
+    """The baselines of a page of `shape` [H, W] working pixels, in no order."""
+    pieces = _pieces(maps)
+    pieces = _linked(pieces, maps)
+    kept = [
+        p for p in pieces if len(p.ys) >= _SHORTEST * p.height and p.strength.max() > _HIGH
+    ]
+    return [_enlarged(p, shape[1]) for p in _apart(kept)]
+
+
+def enlarged(line: Baseline, across: float, down: float) -> Baseline:
+    """A baseline found on a reduced page, in pixels of the page: so many times as large across and down."""
+    x0, x1 = round(line.x0 * across), round(line.x1 * across)
+    at = (np.arange(x0, x1) + 0.5) / across - 0.5 - line.x0
+    ys = (np.interp(at, np.arange(len(line.ys)), line.ys) + 0.5) * down - 0.5
+    return Baseline(x0, ys, line.above * down, line.below * down, line.sure)
+
+
+def _pieces(maps: LineMaps) -> list[_Piece]:
+    """Connected crests, cut at line ends and where they jump."""
+    level = cv2.GaussianBlur(maps.baseline, (5, 3), 0)
+    crest = np.zeros(level.shape, bool)
+    crest[1:-1] = (level[1:-1] > level[:-2]) & (level[1:-1] >= level[2:]) & (level[1:-1] > _LOW)
+    crest &= maps.ends < np.maximum(_END, maps.baseline)
+    _, labels = cv2.connectedComponents(crest.astype(np.uint8), connectivity=8)
+    ys, xs = np.nonzero(labels)
+    which = labels[ys, xs]
+    # One crest pixel a column and piece: the strongest.
+    order = np.lexsort((level[ys, xs], xs, which))
+    ys, xs, which = ys[order], xs[order], which[order]
+    last = np.ones(len(xs), bool)
+    last[:-1] = (xs[1:] != xs[:-1]) | (which[1:] != which[:-1])
+    ys, xs, which = ys[last], xs[last], which[last]
+    cuts = np.flatnonzero((np.diff(which) != 0) | (np.diff(xs) != 1) | (np.abs(np.diff(ys)) > 2)) + 1
+    pieces = []
+    for a, b in pairwise([0, *cuts.tolist(), len(xs)]):
+        if b - a < 3:
+            continue
+        x, y = xs[a:b], ys[a:b]
+        above, below = (
+            float(np.median(m[np.minimum(y // 2, m.shape[0] - 1), np.minimum(x // 2, m.shape[1] - 1)])) / 2
+            for m in (maps.above, maps.below)
+        )
+        pieces.append(_Piece(int(x[0]), _between_rows(level, x, y), level[y, x].astype(np.float64), above, below))
+    return pieces
+
+
+def _between_rows(level: Floats, x: NDArray[np.intp], y: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Where between rows the crest lies: the centre of weight of three rows."""
+    rows = np.stack([level[y + d, x] for d in (-1, 0, 1)]).astype(np.float64)
+    return np.asarray(y + (rows[2] - rows[0]) / np.maximum(rows.sum(axis=0), 1e-9))
+
+
+def _linked(pieces: list[_Piece], maps: LineMaps) -> list[_Piece]:
+    """Join pieces end to start, nearest first, where the one continues the other and no line ends between."""
+    bridges = []
+    x0s = np.array([p.x0 for p in pieces])
+    for i, left in enumerate(pieces):
+        height = left.height
+        near = np.flatnonzero((x0s > left.x1 - 3) & (x0s - left.x1 < _GAP * max(height, 6.0)))
+        for j in near.tolist():
+            right = pieces[j]
+            if i == j or right.x1 <= left.x1:
+                continue
+            reach = max(3, round(height))
+            gap = right.x0 - left.x1
+            a, b = left.ys[-reach:], right.ys[:reach]
+            slope = 0.5 * ((a[-1] - a[0]) / max(len(a) - 1, 1) + (b[-1] - b[0]) / max(len(b) - 1, 1))
+            miss = abs(float(a[-1]) + float(np.clip(slope, -0.3, 0.3)) * (gap + 1) - float(b[0]))
+            miss = min(miss, abs(float(np.median(a)) - float(np.median(b))))
+            if miss > 0.2 * max(height, right.height) + 1:
+                continue
+            if _ends_between(left, right, maps.ends):
+                continue
+            bridges.append((max(gap, 0) + 2 * miss, i, j))
+    after: dict[int, int] = {}
+    before: dict[int, int] = {}
+    for _, i, j in sorted(bridges):
+        if i not in after and j not in before:
+            after[i], before[j] = j, i
+    lines = []
+    for first in range(len(pieces)):
+        if first in before:
+            continue
+        chain, i = [pieces[first]], first
+        while (following := after.get(i)) is not None:
+            chain.append(pieces[following])
+            i = following
+        lines.append(_joined(chain))
+    return lines
+
+
+def _ends_between(left: _Piece, right: _Piece, ends: Floats) -> bool:
+    """Whether an end mark stands across the way from one piece to the next."""
+    a, b = max(left.x1 - 2, 0), min(right.x0 + 2, ends.shape[1])
+    y0, y1 = sorted((float(left.ys[-1]), float(right.ys[0])))
+    rows = slice(max(0, round(y0 - 0.2 * left.above)), round(y1 + 0.2 * left.below) + 1)
+    way = ends[rows, a:b]
+    return bool(way.size and way.max(axis=1).min() > _END)
+
+
+def _joined(chain: list[_Piece]) -> _Piece:
+    if len(chain) == 1:
+        return chain[0]
+    xs = np.concatenate([np.arange(p.x0, p.x1) for p in chain])
+    ys, strength = (np.concatenate([getattr(p, n) for p in chain]) for n in ("ys", "strength"))
+    unique, first = np.unique(xs, return_index=True)
+    columns = np.arange(unique[0], unique[-1] + 1)
+    lengths = np.array([len(p.ys) for p in chain], float)
+    above, below = (float(np.average([getattr(p, n) for p in chain], weights=lengths)) for n in ("above", "below"))
+    return _Piece(
+        int(unique[0]), np.interp(columns, unique, ys[first]), np.interp(columns, unique, strength[first]), above, below
+    )
+
+
+def _apart(pieces: list[_Piece]) -> list[_Piece]:
+    """Without pieces that run within a small part of a line's height of a surer one."""
+    kept: list[_Piece] = []
+    for piece in sorted(pieces, key=lambda p: float(p.strength.sum()), reverse=True):
+        for other in kept:
+            a, b = max(piece.x0, other.x0), min(piece.x1, other.x1)
+            if b - a < 0.5 * len(piece.ys):
+                continue
+            distance = np.abs(piece.ys[a - piece.x0 : b - piece.x0] - other.ys[a - other.x0 : b - other.x0]).mean()
+            if distance < 0.2 * min(piece.height, other.height):
+                break
+        else:
+            kept.append(piece)
+    return kept
+
+
+def _enlarged(piece: _Piece, width: int) -> Baseline:
+    """From pixels of 1/2 to working pixels, smoothed over about half a height, its ends as far as the marks hid them."""
+    reach = min(max(1, round(0.35 * piece.height)), (len(piece.ys) - 1) // 2)
+    ys = piece.ys
+    if reach > 0:
+        kernel = np.hanning(2 * reach + 3)[1:-1]
+        ys = np.convolve(np.pad(ys, reach, mode="reflect", reflect_type="odd"), kernel / kernel.sum(), mode="valid")
+    x0, x1 = max(0, 2 * (piece.x0 - _MARGIN)), min(width, 2 * (piece.x1 + _MARGIN))
+    columns = (np.arange(x0, x1) + 0.5) / 2 - 0.5 - piece.x0
+    level = np.interp(columns, np.arange(len(ys)), ys)
+    return Baseline(
+        x0, (level + 0.5) * 2 - 0.5, 2 * piece.above, 2 * piece.below, float(piece.strength.mean())
+    )

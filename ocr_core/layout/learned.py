@@ -1,0 +1,102 @@
+"""Line finding by a small network: baselines from its maps, ink shared out among them, outlines around it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from ocr_core.errors import ModelError
+from ocr_core.imaging.geometry import apply
+from ocr_core.layout.assign import assign_ink
+from ocr_core.layout.baselines import Baseline, enlarged, find_baselines
+from ocr_core.layout.classical import MAX_LINES, ClassicalSegmenter
+from ocr_core.layout.ink import Ink, find_ink, line_pitch
+from ocr_core.layout.maps import LineMaps, packaged_network
+from ocr_core.layout.order import reading_order
+from ocr_core.layout.outline import Points, outline
+from ocr_core.layout.ridges import Ridge
+from ocr_core.records import CleanPage, GreyImage, Layout, Line, as_points, line_id
+
+log = logging.getLogger(__name__)
+
+_MIDDLE = 0.2
+"""Shares of a line's height that the middle of its small letters lies above the baseline."""
+_PITCH = 42.0
+"""Working pixels from line to line that the network is used to; where lines are further apart the page is reduced …"""
+_WHOLE = 0.85
+"""… unless by less than to this share."""
+_LEAST_INK = 12
+"""Fewer ink pixels are no writing, whatever the network says."""
+
+
+class LearnedSegmenter:
+    """Finds lines with the packaged network; with strokes alone where it is absent or finds nothing.
+
+    Args:
+        network: maps of a page; the packaged network where None.
+    """
+
+    name = "learned"
+
+    def __init__(self, network: Callable[[GreyImage], LineMaps] | None = None, version: str = "") -> None:
+        self._classical = ClassicalSegmenter()
+        self._network = network
+        if network is None:
+            try:
+                packaged = packaged_network()
+                self._network, version = packaged, f"{packaged.card.version}-{packaged.card.sha256[:12]}"
+            except ModelError as error:
+                log.warning("lines are found without the network: %s", error)
+        self.version = f"1-{version}" if self._network else f"1-classical-{self._classical.version}"
+
+    def segment(self, page: CleanPage, page_id: str) -> Layout:
+        if page.blank:
+            return Layout(page_id, ())
+        if self._network is None:
+            return self._classical.segment(page, page_id)
+        ink = find_ink(page.grey)
+        if ink is None:
+            return Layout(page_id, ())
+        found = _lines(ink, self._baselines(page.grey, line_pitch(ink)))
+        if not found or len(found) > MAX_LINES:
+            return self._classical.segment(page, page_id)
+        cores = np.array(
+            [[b[0, 0], b[:, 1].min() - 1, b[-1, 0], b[:, 1].max()] for _, b in found]
+        ).reshape(-1, 4)
+        lines = []
+        for order, index in enumerate(reading_order(cores)):
+            polygon, baseline = (as_points(apply(page.to_original, points)) for points in found[index])
+            lines.append(Line(line_id(page_id, order), order, polygon, baseline))
+        return Layout(page_id, tuple(lines))
+
+    def _baselines(self, grey: GreyImage, pitch: float) -> list[Baseline]:
+        """The baselines in pixels of `grey`, found where lines are about as far apart as on the pages it was trained on."""
+        assert self._network is not None
+        share = min(1.0, _PITCH / pitch)
+        if share > _WHOLE:
+            return find_baselines(self._network(grey), grey.shape)
+        size = (max(32, round(grey.shape[1] * share)), max(32, round(grey.shape[0] * share)))
+        small = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
+        found = find_baselines(self._network(small), small.shape)
+        return [enlarged(b, grey.shape[1] / size[0], grey.shape[0] / size[1]) for b in found]
+
+
+def _lines(ink: Ink, baselines: list[Baseline]) -> list[tuple[Points, Points]]:
+    """Polygon and baseline of each line that has ink, in working pixels, in no order."""
+    ridges = [Ridge(b.x0, b.ys - _MIDDLE * b.height, b.sure, b.height) for b in baselines]
+    xs, ys, owner = assign_ink(ink, ridges)
+    weights = ink.strokes[ys, xs]
+    order = np.argsort(owner, kind="stable")
+    bounds = np.searchsorted(owner[order], np.arange(len(ridges) + 1))
+    found = []
+    for i, ridge in enumerate(ridges):
+        mine = order[bounds[i] : bounds[i + 1]]
+        if len(mine) < _LEAST_INK:
+            continue
+        shape = outline(ridge, xs[mine], ys[mine], weights[mine])
+        if shape is not None:
+            found.append(shape)
+    return found
