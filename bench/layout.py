@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
 """Line finding, measured on pages with ground truth.
 
-Each folder holds page images with PAGE or ALTO files of the same name beside them. For each folder is printed: pages, lines
-of the ground truth, lines found, the share of true lines matched (one to one, boxes that overlap by IoU ≥ 0.15),
-precision, recall and F1 of lines at IoU ≥ 0.5, and the processor seconds a page needs for cleaning and for finding lines. Of
-the lines that agree, medians with the 10th and 90th percentiles tell how the found outline lies to the true one, in
-shares of the page's distance between lines (right and down positive): top, bottom, left and right side, baseline.
+Each folder holds page images with PAGE or ALTO files of the same name beside them. For each folder and way of finding
+lines is printed: pages, lines of the ground truth, lines found, the share of true lines matched (one to one, boxes that
+overlap by IoU ≥ 0.15), precision, recall and F1 of lines at IoU ≥ 0.5, the baseline measure of cBAD 2019 (precision,
+recall, F1; where the ground truth has outlines only, against baselines guessed from them), and the processor seconds a page
+needs for cleaning and for finding lines. Of the lines that agree, medians with the 10th and 90th percentiles tell how the
+found outline lies to the true one, in shares of the page's distance between lines (right and down positive): top, bottom,
+left and right side, baseline.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import time
 from pathlib import Path
@@ -22,13 +25,18 @@ from scipy.optimize import linear_sum_assignment
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from ocr_core.audit.baselines import BaselineRates, baseline_rates, mean_rates
 from ocr_core.ground_truth import TruthLine, TruthPage
 from ocr_core.imaging.clean import clean_page
-from ocr_core.layout.classical import ClassicalSegmenter
+from ocr_core.layout.choice import LayoutMethod, segmenter_for
+from ocr_core.layout.learned import LearnedSegmenter
+from ocr_core.layout.maps import line_maps, load_network
+from ocr_core.layout.protocol import Segmenter
 from ocr_core.records import Line
 from ocr_core.training.ground_truth import read_pages, shape_of
 
 Boxes = NDArray[np.float64]
+METHODS = ("classical", "learned")
 SIDES = ("left", "top", "right", "bottom", "baseline")
 
 
@@ -43,19 +51,44 @@ def main() -> None:
     parser.add_argument(
         "--from", type=int, default=0, metavar="K", dest="first", help="start with the Kth page (from 0)"
     )
+    parser.add_argument("--only", default="", metavar="REGEX", help="only pages with such names")
+    parser.add_argument(
+        "--layout",
+        nargs="+",
+        default=["classical", "learned"],
+        choices=["classical", "learned"],
+        help="ways of finding lines",
+    )
+    parser.add_argument("--network", type=Path, metavar="ONNX", help="weights other than the packaged ones")
     parser.add_argument("--per-page", action="store_true", help="a line for each page too")
     parser.add_argument("--overlays", type=Path, metavar="DIR", help="save pictures of the lines found here")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     for folder in options.folders:
-        pages = list(read_pages(folder))[options.first :: options.every]
-        measure(folder.name, pages, per_page=options.per_page, overlays=options.overlays)
+        found = [page for page in read_pages(folder) if re.search(options.only, page.name)]
+        pages = found[options.first :: options.every]
+        for name in options.layout:
+            overlays = options.overlays and options.overlays / name
+            segmenter = segmenter_of(name, options.network)
+            measure(folder.name, pages, segmenter, per_page=options.per_page, overlays=overlays)
+
+
+def segmenter_of(name: str, network: Path | None) -> Segmenter:
+    if name == "learned" and network is not None:
+        net = load_network(network.read_bytes(), network.name)
+        return LearnedSegmenter(lambda grey: line_maps(net, grey), network.name)
+    return segmenter_for(LayoutMethod(name))
 
 
 def measure(
-    name: str, pages: list[TruthPage], *, per_page: bool = False, overlays: Path | None = None
+    name: str,
+    pages: list[TruthPage],
+    segmenter: Segmenter,
+    *,
+    per_page: bool = False,
+    overlays: Path | None = None,
 ) -> None:
-    segmenter = ClassicalSegmenter()
+    baselines: list[BaselineRates] = []
     true = found = matched = hits = 0
     cleaning = finding = 0.0
     differences: list[NDArray[np.float64]] = []
@@ -70,6 +103,11 @@ def measure(
         pairs, overlap = match(page.lines, lines)
         good = [(i, j) for i, j in pairs if overlap[i, j] >= 0.5]
         differences += compare(page.lines, lines, good)
+        baselines.append(
+            baseline_rates(
+                [shape_of(line)[0] for line in page.lines], [np.array(line.baseline, float) for line in lines]
+            )
+        )
         true, found = true + len(page.lines), found + len(lines)
         matched, hits = matched + len(pairs), hits + len(good)
         if per_page:
@@ -80,9 +118,10 @@ def measure(
             draw(pixels, page, lines, overlays)
     precision, recall = hits / max(found, 1), hits / max(true, 1)
     f1 = 2 * precision * recall / max(precision + recall, 1e-9)
+    cbad = mean_rates(baselines)
     print(
-        f"{name}: pages={len(pages)} lines={true} found={found} matched={matched / max(true, 1):.3f} "
-        f"P={precision:.3f} R={recall:.3f} F1={f1:.3f} "
+        f"{name}, {segmenter.name}: pages={len(pages)} lines={true} found={found} matched={matched / max(true, 1):.3f} "
+        f"P={precision:.3f} R={recall:.3f} F1={f1:.3f} cBAD P={cbad.precision:.3f} R={cbad.recall:.3f} F1={cbad.f1:.3f} "
         f"seconds/page={(cleaning + finding) / max(len(pages), 1):.2f} (cleaning {cleaning / max(len(pages), 1):.2f})"
     )
     if differences:

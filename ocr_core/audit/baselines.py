@@ -53,9 +53,7 @@ def baseline_rates(true: Sequence[Points], found: Sequence[Points]) -> BaselineR
     truth, said = [even_chain(b) for b in true], [even_chain(b) for b in found]
     reach = tolerances(truth)
     everything = KDTree(np.concatenate(said))
-    recall = float(
-        np.mean([_share(everything.query(g)[0], t) for g, t in zip(truth, reach, strict=True)])
-    )
+    recall = float(np.mean([_share(everything.query(g)[0], t) for g, t in zip(truth, reach, strict=True)]))
     covered = np.zeros((len(said), len(truth)))
     for column, (g, t) in enumerate(zip(truth, reach, strict=True)):
         tree = KDTree(g)

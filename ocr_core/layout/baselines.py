@@ -77,9 +77,7 @@ def find_baselines(maps: LineMaps, shape: tuple[int, ...]) -> list[Baseline]:
     """The baselines of a page of `shape` [H, W] working pixels, in no order."""
     pieces = _pieces(maps)
     pieces = _linked(pieces, maps)
-    kept = [
-        p for p in pieces if len(p.ys) >= _SHORTEST * p.height and p.strength.max() > _HIGH
-    ]
+    kept = [p for p in pieces if len(p.ys) >= _SHORTEST * p.height and p.strength.max() > _HIGH]
     return [_enlarged(p, shape[1]) for p in _apart(kept)]
 
 
@@ -93,7 +91,7 @@ def enlarged(line: Baseline, across: float, down: float) -> Baseline:
 
 def _pieces(maps: LineMaps) -> list[_Piece]:
     """Connected crests, cut at line ends and where they jump."""
-    level = cv2.GaussianBlur(maps.baseline, (5, 3), 0)
+    level = np.asarray(cv2.GaussianBlur(maps.baseline, (5, 3), 0), np.float32)
     crest = np.zeros(level.shape, bool)
     crest[1:-1] = (level[1:-1] > level[:-2]) & (level[1:-1] >= level[2:]) & (level[1:-1] > _LOW)
     crest &= maps.ends < np.maximum(_END, maps.baseline)
@@ -116,7 +114,9 @@ def _pieces(maps: LineMaps) -> list[_Piece]:
             float(np.median(m[np.minimum(y // 2, m.shape[0] - 1), np.minimum(x // 2, m.shape[1] - 1)])) / 2
             for m in (maps.above, maps.below)
         )
-        pieces.append(_Piece(int(x[0]), _between_rows(level, x, y), level[y, x].astype(np.float64), above, below))
+        pieces.append(
+            _Piece(int(x[0]), _between_rows(level, x, y), level[y, x].astype(np.float64), above, below)
+        )
     return pieces
 
 
@@ -182,9 +182,15 @@ def _joined(chain: list[_Piece]) -> _Piece:
     unique, first = np.unique(xs, return_index=True)
     columns = np.arange(unique[0], unique[-1] + 1)
     lengths = np.array([len(p.ys) for p in chain], float)
-    above, below = (float(np.average([getattr(p, n) for p in chain], weights=lengths)) for n in ("above", "below"))
+    above, below = (
+        float(np.average([getattr(p, n) for p in chain], weights=lengths)) for n in ("above", "below")
+    )
     return _Piece(
-        int(unique[0]), np.interp(columns, unique, ys[first]), np.interp(columns, unique, strength[first]), above, below
+        int(unique[0]),
+        np.interp(columns, unique, ys[first]),
+        np.interp(columns, unique, strength[first]),
+        above,
+        below,
     )
 
 
@@ -196,7 +202,9 @@ def _apart(pieces: list[_Piece]) -> list[_Piece]:
             a, b = max(piece.x0, other.x0), min(piece.x1, other.x1)
             if b - a < 0.5 * len(piece.ys):
                 continue
-            distance = np.abs(piece.ys[a - piece.x0 : b - piece.x0] - other.ys[a - other.x0 : b - other.x0]).mean()
+            distance = np.abs(
+                piece.ys[a - piece.x0 : b - piece.x0] - other.ys[a - other.x0 : b - other.x0]
+            ).mean()
             if distance < 0.2 * min(piece.height, other.height):
                 break
         else:
@@ -210,7 +218,9 @@ def _enlarged(piece: _Piece, width: int) -> Baseline:
     ys = piece.ys
     if reach > 0:
         kernel = np.hanning(2 * reach + 3)[1:-1]
-        ys = np.convolve(np.pad(ys, reach, mode="reflect", reflect_type="odd"), kernel / kernel.sum(), mode="valid")
+        ys = np.convolve(
+            np.pad(ys, reach, mode="reflect", reflect_type="odd"), kernel / kernel.sum(), mode="valid"
+        )
     x0, x1 = max(0, 2 * (piece.x0 - _MARGIN)), min(width, 2 * (piece.x1 + _MARGIN))
     columns = (np.arange(x0, x1) + 0.5) / 2 - 0.5 - piece.x0
     level = np.interp(columns, np.arange(len(ys)), ys)

@@ -8,13 +8,12 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from ocr_core.errors import ModelError
 from ocr_core.imaging.geometry import apply
 from ocr_core.layout.assign import assign_ink
 from ocr_core.layout.baselines import Baseline, enlarged, find_baselines
 from ocr_core.layout.classical import MAX_LINES, ClassicalSegmenter
 from ocr_core.layout.ink import Ink, find_ink, line_pitch
-from ocr_core.layout.maps import LineMaps, packaged_network
+from ocr_core.layout.maps import LineMaps
 from ocr_core.layout.order import reading_order
 from ocr_core.layout.outline import Points, outline
 from ocr_core.layout.ridges import Ridge
@@ -33,39 +32,33 @@ _LEAST_INK = 12
 
 
 class LearnedSegmenter:
-    """Finds lines with the packaged network; with strokes alone where it is absent or finds nothing.
+    """Finds lines with a network; by strokes alone on pages where that finds nothing, or more than any page has.
 
     Args:
-        network: maps of a page; the packaged network where None.
+        network: the maps of a page, as :func:`~ocr_core.layout.maps.line_maps` gives them.
+        weights: which weights it has; part of the version.
     """
 
     name = "learned"
 
-    def __init__(self, network: Callable[[GreyImage], LineMaps] | None = None, version: str = "") -> None:
-        self._classical = ClassicalSegmenter()
+    def __init__(self, network: Callable[[GreyImage], LineMaps], weights: str) -> None:
         self._network = network
-        if network is None:
-            try:
-                packaged = packaged_network()
-                self._network, version = packaged, f"{packaged.card.version}-{packaged.card.sha256[:12]}"
-            except ModelError as error:
-                log.warning("lines are found without the network: %s", error)
-        self.version = f"1-{version}" if self._network else f"1-classical-{self._classical.version}"
+        self._classical = ClassicalSegmenter()
+        self.version = f"1-{weights}-{self._classical.version}"
 
     def segment(self, page: CleanPage, page_id: str) -> Layout:
         if page.blank:
             return Layout(page_id, ())
-        if self._network is None:
-            return self._classical.segment(page, page_id)
         ink = find_ink(page.grey)
         if ink is None:
             return Layout(page_id, ())
         found = _lines(ink, self._baselines(page.grey, line_pitch(ink)))
         if not found or len(found) > MAX_LINES:
+            log.debug("%s: the network finds %d lines", page_id, len(found))
             return self._classical.segment(page, page_id)
-        cores = np.array(
-            [[b[0, 0], b[:, 1].min() - 1, b[-1, 0], b[:, 1].max()] for _, b in found]
-        ).reshape(-1, 4)
+        cores = np.array([[b[0, 0], b[:, 1].min() - 1, b[-1, 0], b[:, 1].max()] for _, b in found]).reshape(
+            -1, 4
+        )
         lines = []
         for order, index in enumerate(reading_order(cores)):
             polygon, baseline = (as_points(apply(page.to_original, points)) for points in found[index])
@@ -74,7 +67,6 @@ class LearnedSegmenter:
 
     def _baselines(self, grey: GreyImage, pitch: float) -> list[Baseline]:
         """The baselines in pixels of `grey`, found where lines are about as far apart as on the pages it was trained on."""
-        assert self._network is not None
         share = min(1.0, _PITCH / pitch)
         if share > _WHOLE:
             return find_baselines(self._network(grey), grey.shape)

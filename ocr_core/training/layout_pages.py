@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +16,12 @@ import cv2
 import numpy as np
 
 from ocr_core.errors import UsageError
+from ocr_core.ground_truth import find_pages
 from ocr_core.imaging.clean import clean_page
 from ocr_core.imaging.geometry import apply, invert
 from ocr_core.records import GreyImage
 from ocr_core.training.cache import document_of, split_of
-from ocr_core.training.ground_truth import TrueLine, read_pages
+from ocr_core.training.ground_truth import shape_of
 from ocr_core.training.layout_config import LayoutTrainSettings
 from ocr_core.training.layout_synthetic import SYNTHETIC, synthetic_pages
 from ocr_core.training.layout_targets import PageLine, Points
@@ -81,29 +82,22 @@ def load_layout(folder: Path) -> list[LayoutPage]:
 def _pages(settings: LayoutTrainSettings) -> Iterator[LayoutPage]:
     for corpus in settings.corpora:
         kept = 0
-        for page in read_pages(settings.data / corpus.path):
+        for page in find_pages([settings.data / corpus.path]):
             split = split_of(document_of(page.name, corpus), corpus)
+            drawn = [line for line in page.lines if len(line.baseline) or len(line.outline)]
+            if split == "none" or page.image is None or not drawn:
+                continue
             pixels = cv2.imread(str(page.image), cv2.IMREAD_GRAYSCALE)
             if pixels is None:
                 raise UsageError(
                     f"{page.image} is not an image", remedy="Repair the file or take it out of the corpus."
                 )
-            if split == "none" or not page.lines:
-                continue
             clean = clean_page(np.asarray(pixels, np.uint8))
             to_clean = invert(clean.to_original)
-            lines = page_lines(
-                [
-                    TrueLine(
-                        line.text,
-                        apply(to_clean, line.baseline),
-                        None if line.polygon is None else apply(to_clean, line.polygon),
-                    )
-                    for line in page.lines
-                ]
-            )
+            shapes = [[apply(to_clean, points) for points in shape_of(line)] for line in drawn]
             kept += 1
-            yield LayoutPage(corpus.name, page.name, split, clean.grey, lines)
+            learnt = tuple(page_line(baseline, polygon) for baseline, polygon in shapes)
+            yield LayoutPage(corpus.name, page.name, split, clean.grey, learnt)
         logger.info("corpus %s: %d pages", corpus.name, kept)
     if settings.synthetic.layouts:
         for number, (grey, drawn) in enumerate(synthetic_pages(settings)):
@@ -112,21 +106,23 @@ def _pages(settings: LayoutTrainSettings) -> Iterator[LayoutPage]:
         logger.info("%d synthetic pages", settings.synthetic.pages)
 
 
-def page_lines(lines: Sequence[TrueLine]) -> tuple[PageLine, ...]:
-    """True lines as targets have them: from left to right, with their usual reach above and below the baseline."""
-    return tuple(
-        PageLine(baseline, *reach_of(baseline, line.polygon))
-        for line in lines
-        for baseline in [line.baseline[:: -1 if line.baseline[0, 0] > line.baseline[-1, 0] else 1]]
-    )
+def page_line(baseline: Points, polygon: Points) -> PageLine:
+    """A line as targets have it: from left to right, with its usual reach above and below the baseline.
+
+    Args:
+        baseline: [n, 2]; polygon: [m, 2], without points where there is none.
+    """
+    if baseline[0, 0] > baseline[-1, 0]:
+        baseline = baseline[::-1]
+    return PageLine(baseline, *reach_of(baseline, polygon))
 
 
-def reach_of(baseline: Points, polygon: Points | None) -> tuple[float, float]:
+def reach_of(baseline: Points, polygon: Points) -> tuple[float, float]:
     """How far an outline usually reaches above and below a baseline, in pixels; NaN without an outline.
 
     The upper quartile over the columns, so that where ascenders are is counted rather than the gaps between them.
     """
-    if polygon is None or baseline[-1, 0] - baseline[0, 0] < 3:
+    if len(polygon) < 3 or baseline[-1, 0] - baseline[0, 0] < 3:
         return float("nan"), float("nan")
     x0, y0 = np.floor(polygon.min(axis=0)).astype(int)
     x1, y1 = np.ceil(polygon.max(axis=0)).astype(int)

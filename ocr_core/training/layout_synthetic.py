@@ -5,8 +5,6 @@ The layouts come as PAGE XML without pictures: where lines run and how high they
 
 from __future__ import annotations
 
-import re
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocr_core.errors import UsageError
+from ocr_core.ground_truth import read_page
 from ocr_core.imaging.clean import LONGEST
 from ocr_core.records import GreyImage
 from ocr_core.script.corpus import ARABIC_SAMPLE, arabic_text
@@ -52,19 +51,21 @@ def synthetic_pages(settings: LayoutTrainSettings) -> Iterator[tuple[GreyImage, 
 def _page(
     file: Path, fonts: Sequence[Path], text: Sequence[str], rng: np.random.Generator
 ) -> tuple[GreyImage, list[PageLine]]:
-    width, height, lines = read_layout(file)
+    layout = read_page(file)
+    lines = [(line.baseline, line.polygon) for line in layout.lines if len(line.baseline)]
+    width, height = layout.size or np.concatenate([b for b, _ in lines]).max(axis=0) + 50
     scale = LONGEST / max(width, height)
     page = np.full((round(height * scale), round(width * scale)), 255, np.uint8)
     hand = rng.random() < 0.6
     style, font = random_style(rng, rtl=True, hand=bool(hand)), fonts[int(rng.integers(len(fonts)))]
     ink = float(rng.uniform(0.55, 1.0))
-    heights = [np.ptp(polygon[:, 1]) for _, polygon in lines if polygon is not None]
+    heights = [np.ptp(polygon[:, 1]) for _, polygon in lines if len(polygon)]
     usual = float(np.median(heights)) if heights else 0.7 * _pitch([b for b, _ in lines])
     drawn = []
     for baseline, polygon in lines:
         baseline = baseline[np.argsort(baseline[:, 0], kind="stable")] * scale
         tall = scale * float(
-            np.clip(usual if polygon is None else np.ptp(polygon[:, 1]), 0.6 * usual, 1.4 * usual)
+            np.clip(np.ptp(polygon[:, 1]) if len(polygon) else usual, 0.6 * usual, 1.4 * usual)
         )
         run = float(baseline[-1, 0] - baseline[0, 0])
         if tall < _LOWEST or run < tall or abs(baseline[-1, 1] - baseline[0, 1]) > 0.5 * run:
@@ -130,23 +131,3 @@ def _pitch(baselines: Sequence[Points]) -> float:
     levels = np.sort([float(b[:, 1].mean()) for b in baselines])
     steps = np.diff(levels)
     return float(np.median(steps[steps > 3])) if (steps > 3).any() else 40.0
-
-
-def read_layout(file: Path) -> tuple[int, int, list[tuple[Points, Points | None]]]:
-    """Width and height of a page of PAGE XML, and the baseline and outline of each line, with or without text."""
-    root = ElementTree.parse(file).getroot()  # noqa: S314  expat bounds the expansion of entities
-    names = {"p": root.tag.rpartition("}")[0][1:]}
-    page = root.find("p:Page", names)
-    if page is None:
-        raise UsageError(f"{file} is not PAGE XML", remedy="Take other XML files out of the folder.")
-    lines: list[tuple[Points, Points | None]] = []
-    for line in root.iterfind(".//p:TextLine", names):
-        base, outline = (_points(line.find(f"p:{tag}", names)) for tag in ("Baseline", "Coords"))
-        if len(base) >= 2:
-            lines.append((base, outline if len(outline) >= 3 else None))
-    return int(page.get("imageWidth", "0")), int(page.get("imageHeight", "0")), lines
-
-
-def _points(element: ElementTree.Element | None) -> Points:
-    numbers = re.findall(r"-?\d+(?:\.\d+)?", element.get("points", "") if element is not None else "")
-    return np.array([float(n) for n in numbers[: len(numbers) // 2 * 2]]).reshape(-1, 2)
