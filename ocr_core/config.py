@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from ocr_core.layout.method import LayoutMethod
 from ocr_core.sources.settings import ReadSettings
 
 
@@ -34,6 +35,7 @@ class RunSettings(Settings):
     english: str = Field("crnn-latin", min_length=1, description="the reader of English lines")
     upgrade: bool = Field(False, description="read pages again that a better engine would now take")
     reading: ReadSettings = ReadSettings()
+    layout: LayoutMethod = Field(LayoutMethod.AUTO, description="how lines are found")
     decoding: Literal["beam", "greedy"] | None = Field(
         None, description="how the reader of English searches; None: as its card says"
     )

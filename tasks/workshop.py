@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from types import TracebackType
 from typing import Self
 
 from ocr_core.config import RunSettings
 from ocr_core.pipeline.engines import load_reader
 from ocr_core.pipeline.plan import Plan
-from ocr_core.pipeline.prepare import units
+from ocr_core.pipeline.prepare import prepare_pages, units
 from ocr_core.records import Failure, PageRef, PageResult
 from tasks.pool import PagePool, Prepared, default_readers
 
@@ -56,7 +57,8 @@ class Workshop:
         self._readers = ThreadPoolExecutor(readers, "reader")
         # Closed after the pool, whose end frees the threads from waiting for pages.
         self._stack.callback(self._readers.shutdown, cancel_futures=True)
-        pool = PagePool(settings.workers, settings.reading, settings.page_timeout_s)
+        prepare = partial(prepare_pages, layout=settings.layout)
+        pool = PagePool(settings.workers, settings.reading, settings.page_timeout_s, prepare)
         self._pool = self._stack.enter_context(pool)
         # One thread a batch instead of all threads on each: nobody waits for the slowest part of every layer.
         self._reader = self._readers.submit(load_reader, settings, threads=1)

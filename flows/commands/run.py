@@ -50,6 +50,13 @@ if TYPE_CHECKING:
     help="Search for the best reading of English lines (crnn: with the language model), or be faster. "
     "Default: what the reader's card says; crnn-latin searches.",
 )
+@click.option(
+    "--layout",
+    type=click.Choice(["auto", "learned", "classical"]),
+    default="auto",
+    show_default=True,
+    help="How lines are found: by a network, or by their strokes alone; 'auto': the better one that is there.",
+)
 @click.option("--pages", default="", help="Page numbers of every document, e.g. 1-5,8.")
 @click.option(
     "--workers", default=0, help="Processes that prepare pages; 0: what fits the cores.", show_default=True
@@ -72,6 +79,7 @@ def run(
     upgrade: bool,
     existing_text: str,
     decoding: str | None,
+    layout: str,
     pages: str,
     workers: int,
     device: str,
@@ -106,6 +114,7 @@ def run(
                 },
                 "page_timeout_s": page_timeout,
                 "decoding": decoding,
+                "layout": layout,
                 "pages": pages,
                 "workers": workers,
                 "device": device,

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from ocr_core.layout.maps import Floats, LineMaps
 
-_LOW, _HIGH = 0.25, 0.5
-"""A crest is followed down to the one probability if it reaches the other somewhere."""
+_LOW = 0.25
+"""A crest is followed down to this probability."""
 _END = 0.35
 """Lines are cut where the probability of an end is higher than this …"""
 _MARGIN = 2
@@ -24,7 +24,13 @@ _MARGIN = 2
 _SHORTEST = 0.45
 """Share of its height that a line is long at least."""
 _GAP = 1.5
-"""Shares of its height across which a line is continued."""
+"""Shares of its height across which a line is continued …"""
+_STEP, _BEND = 0.2, 0.4
+"""… where its continuation lies no further up or down than the one share, or the other where likely baseline leads there."""
+_BRANCH = 2.0
+"""Shares of a line's height: what branches off it is no line if it is shorter."""
+_SURE, _SURER, _SHORT = 0.6, 0.85, 1.5
+"""Mean probability of a line, and of one that is shorter than so many of its heights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +62,17 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """A crest in pixels of 1/2: first column, y and probability of each column, reach in the same pixels."""
+    """A crest in pixels of 1/2: first column, y and probability of each column, reach in the same pixels.
+
+    `patch` numbers the connected patch of likely baseline that it runs through.
+    """
 
     x0: int
     ys: NDArray[np.float64]
     strength: NDArray[np.float64]
     above: float
     below: float
+    patch: int
 
     @property
     def x1(self) -> int:
@@ -77,8 +87,12 @@ def find_baselines(maps: LineMaps, shape: tuple[int, ...]) -> list[Baseline]:
     """The baselines of a page of `shape` [H, W] working pixels, in no order."""
     pieces = _pieces(maps)
     pieces = _linked(pieces, maps)
-    kept = [p for p in pieces if len(p.ys) >= _SHORTEST * p.height and p.strength.max() > _HIGH]
-    return [_enlarged(p, shape[1]) for p in _apart(kept)]
+    return [_enlarged(p, shape[1]) for p in _apart([p for p in pieces if _is_line(p)])]
+
+
+def _is_line(piece: _Piece) -> bool:
+    length = len(piece.ys) / piece.height
+    return length >= _SHORTEST and float(piece.strength.mean()) > (_SURE if length > _SHORT else _SURER)
 
 
 def enlarged(line: Baseline, across: float, down: float) -> Baseline:
@@ -93,8 +107,10 @@ def _pieces(maps: LineMaps) -> list[_Piece]:
     """Connected crests, cut at line ends and where they jump."""
     level = np.asarray(cv2.GaussianBlur(maps.baseline, (5, 3), 0), np.float32)
     crest = np.zeros(level.shape, bool)
-    crest[1:-1] = (level[1:-1] > level[:-2]) & (level[1:-1] >= level[2:]) & (level[1:-1] > _LOW)
-    crest &= maps.ends < np.maximum(_END, maps.baseline)
+    crest[1:-1] = (level[1:-1] > level[:-2]) & (level[1:-1] >= level[2:])
+    likely = (level > _LOW) & (maps.ends < np.maximum(_END, maps.baseline))
+    crest &= likely
+    _, patches = cv2.connectedComponents(likely.astype(np.uint8), connectivity=8)
     _, labels = cv2.connectedComponents(crest.astype(np.uint8), connectivity=8)
     ys, xs = np.nonzero(labels)
     which = labels[ys, xs]
@@ -115,15 +131,19 @@ def _pieces(maps: LineMaps) -> list[_Piece]:
             for m in (maps.above, maps.below)
         )
         pieces.append(
-            _Piece(int(x[0]), _between_rows(level, x, y), level[y, x].astype(np.float64), above, below)
-        )
+            _Piece(
+                int(x[0]), _between_rows(maps.baseline, x, y), level[y, x].astype(np.float64), above, below,
+                int(patches[y[0], x[0]]),
+            )
+        )  # fmt: skip
     return pieces
 
 
-def _between_rows(level: Floats, x: NDArray[np.intp], y: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Where between rows the crest lies: the centre of weight of three rows."""
-    rows = np.stack([level[y + d, x] for d in (-1, 0, 1)]).astype(np.float64)
-    return np.asarray(y + (rows[2] - rows[0]) / np.maximum(rows.sum(axis=0), 1e-9))
+def _between_rows(likely: Floats, x: NDArray[np.intp], y: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Where between rows the crest lies: the centre of weight of the rows that a baseline's mark takes."""
+    offsets = np.arange(-3, 4)[:, None]
+    rows = likely[np.clip(y + offsets, 0, likely.shape[0] - 1), x].astype(np.float64)
+    return np.asarray(y + (rows * offsets).sum(axis=0) / np.maximum(rows.sum(axis=0), 1e-9))
 
 
 def _linked(pieces: list[_Piece], maps: LineMaps) -> list[_Piece]:
@@ -131,23 +151,19 @@ def _linked(pieces: list[_Piece], maps: LineMaps) -> list[_Piece]:
     bridges = []
     x0s = np.array([p.x0 for p in pieces])
     for i, left in enumerate(pieces):
-        height = left.height
-        near = np.flatnonzero((x0s > left.x1 - 3) & (x0s - left.x1 < _GAP * max(height, 6.0)))
+        reach = max(left.height, 6.0)
+        near = np.flatnonzero((x0s > left.x1 - reach) & (x0s > left.x0) & (x0s - left.x1 < _GAP * reach))
         for j in near.tolist():
             right = pieces[j]
             if i == j or right.x1 <= left.x1:
                 continue
-            reach = max(3, round(height))
-            gap = right.x0 - left.x1
-            a, b = left.ys[-reach:], right.ys[:reach]
-            slope = 0.5 * ((a[-1] - a[0]) / max(len(a) - 1, 1) + (b[-1] - b[0]) / max(len(b) - 1, 1))
-            miss = abs(float(a[-1]) + float(np.clip(slope, -0.3, 0.3)) * (gap + 1) - float(b[0]))
-            miss = min(miss, abs(float(np.median(a)) - float(np.median(b))))
-            if miss > 0.2 * max(height, right.height) + 1:
+            one = left.patch == right.patch
+            miss = _miss(left, right)
+            if miss > (_BEND if one else _STEP) * max(left.height, right.height) + 1:
                 continue
-            if _ends_between(left, right, maps.ends):
+            if not one and _ends_between(left, right, maps.ends):
                 continue
-            bridges.append((max(gap, 0) + 2 * miss, i, j))
+            bridges.append((abs(right.x0 - left.x1) + 2 * miss - (reach if one else 0), i, j))
     after: dict[int, int] = {}
     before: dict[int, int] = {}
     for _, i, j in sorted(bridges):
@@ -163,6 +179,20 @@ def _linked(pieces: list[_Piece], maps: LineMaps) -> list[_Piece]:
             i = following
         lines.append(_joined(chain))
     return lines
+
+
+def _miss(left: _Piece, right: _Piece) -> float:
+    """By how much `right` misses the continuation of `left` in y: over the columns they share, or by slope or by level."""
+    shared = left.x1 - right.x0
+    if shared > 0:
+        return (
+            float(np.abs(left.ys[-shared:] - right.ys[:shared]).mean()) if shared < len(right.ys) else np.inf
+        )
+    reach = max(3, round(left.height))
+    a, b = left.ys[-reach:], right.ys[:reach]
+    slope = 0.5 * ((a[-1] - a[0]) / max(len(a) - 1, 1) + (b[-1] - b[0]) / max(len(b) - 1, 1))
+    straight = abs(float(a[-1]) + float(np.clip(slope, -0.3, 0.3)) * (1 - shared) - float(b[0]))
+    return min(straight, abs(float(np.median(a)) - float(np.median(b))))
 
 
 def _ends_between(left: _Piece, right: _Piece, ends: Floats) -> bool:
@@ -186,16 +216,13 @@ def _joined(chain: list[_Piece]) -> _Piece:
         float(np.average([getattr(p, n) for p in chain], weights=lengths)) for n in ("above", "below")
     )
     return _Piece(
-        int(unique[0]),
-        np.interp(columns, unique, ys[first]),
-        np.interp(columns, unique, strength[first]),
-        above,
-        below,
-    )
+        int(unique[0]), np.interp(columns, unique, ys[first]), np.interp(columns, unique, strength[first]),
+        above, below, chain[0].patch,
+    )  # fmt: skip
 
 
 def _apart(pieces: list[_Piece]) -> list[_Piece]:
-    """Without pieces that run within a small part of a line's height of a surer one."""
+    """Without pieces that run within a small part of a line's height of a surer one, or branch off it for a little way."""
     kept: list[_Piece] = []
     for piece in sorted(pieces, key=lambda p: float(p.strength.sum()), reverse=True):
         for other in kept:
@@ -205,7 +232,9 @@ def _apart(pieces: list[_Piece]) -> list[_Piece]:
             distance = np.abs(
                 piece.ys[a - piece.x0 : b - piece.x0] - other.ys[a - other.x0 : b - other.x0]
             ).mean()
-            if distance < 0.2 * min(piece.height, other.height):
+            height = min(piece.height, other.height)
+            branch = piece.patch == other.patch and len(piece.ys) < _BRANCH * height
+            if distance < (0.6 if branch else 0.2) * height:
                 break
         else:
             kept.append(piece)

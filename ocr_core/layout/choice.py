@@ -1,22 +1,13 @@
-"""Which way of finding lines a run takes."""
+"""From the way of finding lines that a run asks for to its segmenter."""
 
 from __future__ import annotations
-
-from enum import StrEnum
 
 from ocr_core.errors import ModelError
 from ocr_core.layout.classical import ClassicalSegmenter
 from ocr_core.layout.learned import LearnedSegmenter
 from ocr_core.layout.maps import packaged_network
+from ocr_core.layout.method import LayoutMethod
 from ocr_core.layout.protocol import Segmenter
-
-
-class LayoutMethod(StrEnum):
-    """`auto` is the network where its weights are packaged, and strokes alone where they are not."""
-
-    AUTO = "auto"
-    LEARNED = "learned"
-    CLASSICAL = "classical"
 
 
 def segmenter_for(method: LayoutMethod) -> Segmenter:

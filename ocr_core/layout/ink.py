@@ -53,8 +53,30 @@ class Ink:
     letter: float
 
 
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What is dark on a page, but for blots and rules, before specks are told from writing.
+
+    Attributes:
+        depth: uint8 [h, w], how much darker than its surroundings.
+        threshold: what `depth` has more of on a mark.
+        labels, stats: as in :class:`Ink`.
+    """
+
+    depth: GreyImage
+    threshold: float
+    labels: NDArray[np.int32]
+    stats: NDArray[np.int32]
+
+
 def find_ink(grey: GreyImage) -> Ink | None:
     """The ink of an evened page (dark on light); None where there is none."""
+    marks = find_marks(grey)
+    return None if marks is None else ink_of(marks)
+
+
+def find_marks(grey: GreyImage) -> Marks | None:
+    """The marks of an evened page (dark on light); None on a page too small for any."""
     if min(grey.shape) < 5:
         return None
     mean = cv2.blur(grey, (_WINDOW, _WINDOW), borderType=cv2.BORDER_REPLICATE)
@@ -64,12 +86,22 @@ def find_ink(grey: GreyImage) -> Ink | None:
     mask = without_solids((depth > threshold).astype(np.uint8), _SOLID)
     labels, stats = components(mask)
     labels, stats = _only(~_rules(stats, mask.shape), labels, stats)
-    labels, stats = _only(~_specks(labels, stats, depth), labels, stats)
+    return Marks(depth, threshold, labels, stats)
+
+
+def ink_of(marks: Marks, lines: NDArray[np.uint8] | None = None) -> Ink | None:
+    """The marks that are writing; None where none is.
+
+    Args:
+        lines: [h, w], not 0 where lines are known to run: there small marks far from letters are writing too.
+    """
+    depth = marks.depth
+    labels, stats = _only(~_specks(marks.labels, marks.stats, depth, lines), marks.labels, marks.stats)
     mask = (labels > 0).astype(np.uint8)
     letter = _letter_height(stats)
     if not letter:
         return None
-    full = np.clip((np.arange(256, dtype=np.float32) - threshold + 10) / _FULL, 0, 1)
+    full = np.clip((np.arange(256, dtype=np.float32) - marks.threshold + 10) / _FULL, 0, 1)
     dark = cv2.LUT(depth * mask, full)
     strokes = np.abs(cv2.Sobel(dark, cv2.CV_32F, 1, 0, ksize=1))
     return Ink(mask, strokes, labels, stats, letter)
@@ -107,8 +139,13 @@ def _only(
     return number[labels], stats[kept]
 
 
-def _specks(labels: NDArray[np.int32], stats: NDArray[np.int32], depth: GreyImage) -> NDArray[np.bool_]:
-    """Which components are show-through, paler than a share of the page's ink, or specks with no letter near them."""
+def _specks(
+    labels: NDArray[np.int32],
+    stats: NDArray[np.int32],
+    depth: GreyImage,
+    lines: NDArray[np.uint8] | None = None,
+) -> NDArray[np.bool_]:
+    """Which components are show-through, paler than a share of the page's ink, or specks far from letters and lines."""
     count = len(stats)
     letter = _letter_height(stats)
     if not letter:
@@ -125,6 +162,8 @@ def _specks(labels: NDArray[np.int32], stats: NDArray[np.int32], depth: GreyImag
     letters[0] = False
     size = 2 * round(0.8 * letter) + 1
     near = cv2.dilate(letters[labels].astype(np.uint8), np.ones((size, size), np.uint8))
+    if lines is not None:
+        near |= lines
     beside = np.bincount(which, near[ys, xs], count) > 0
     return ~letters & (pale | ~beside)
 

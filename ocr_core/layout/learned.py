@@ -7,12 +7,13 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from ocr_core.imaging.geometry import apply
 from ocr_core.layout.assign import assign_ink
 from ocr_core.layout.baselines import Baseline, enlarged, find_baselines
 from ocr_core.layout.classical import MAX_LINES, ClassicalSegmenter
-from ocr_core.layout.ink import Ink, find_ink, line_pitch
+from ocr_core.layout.ink import Ink, find_marks, ink_of, line_pitch
 from ocr_core.layout.maps import LineMaps
 from ocr_core.layout.order import reading_order
 from ocr_core.layout.outline import Points, outline
@@ -49,10 +50,14 @@ class LearnedSegmenter:
     def segment(self, page: CleanPage, page_id: str) -> Layout:
         if page.blank:
             return Layout(page_id, ())
-        ink = find_ink(page.grey)
-        if ink is None:
+        marks = find_marks(page.grey)
+        ink = None if marks is None else ink_of(marks)
+        if marks is None or ink is None:
             return Layout(page_id, ())
-        found = _lines(ink, self._baselines(page.grey, line_pitch(ink)))
+        baselines = self._baselines(page.grey, line_pitch(ink))
+        # Writing much smaller than the page's looks like dirt until it is known that a line runs there.
+        ink = ink_of(marks, _bands(baselines, page.grey.shape)) or ink
+        found = _lines(ink, baselines)
         if not found or len(found) > MAX_LINES:
             log.debug("%s: the network finds %d lines", page_id, len(found))
             return self._classical.segment(page, page_id)
@@ -74,6 +79,17 @@ class LearnedSegmenter:
         small = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
         found = find_baselines(self._network(small), small.shape)
         return [enlarged(b, grey.shape[1] / size[0], grey.shape[0] / size[1]) for b in found]
+
+
+def _bands(baselines: list[Baseline], shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Where the small letters of lines stand: uint8 [h, w], 1 there."""
+    bands = np.zeros(shape, np.uint8)
+    for line in baselines:
+        xs = np.arange(line.x0, line.x1, 8)
+        ys = line.ys[xs - line.x0] - 0.25 * line.above
+        course = np.rint(np.stack([xs, ys], axis=1)).astype(np.int32)
+        cv2.polylines(bands, [course], False, 1, max(1, round(0.5 * line.above)))
+    return bands
 
 
 def _lines(ink: Ink, baselines: list[Baseline]) -> list[tuple[Points, Points]]:

@@ -7,7 +7,7 @@ import os
 from ocr_core.config import ArabicEngine, RunSettings
 from ocr_core.errors import MissingDependency
 from ocr_core.imaging.settings import ImagingSettings
-from ocr_core.layout.classical import ClassicalSegmenter
+from ocr_core.layout.choice import segmenter_for
 from ocr_core.layout.crops import CROP_VERSION
 from ocr_core.models import packaged_stamp
 from ocr_core.pipeline.fingerprint import Fingerprints
@@ -69,7 +69,7 @@ def settled_for(settings: RunSettings) -> Settled:
 
 
 def fingerprints_for(settings: RunSettings, engines: dict[Script, EngineStamp | Deferred]) -> Fingerprints:
-    segmenter = ClassicalSegmenter()
+    segmenter = segmenter_for(settings.layout)
     preparation: dict[str, object] = {
         "reading": [settings.reading.dpi, settings.reading.existing_text.value],
         "imaging": ImagingSettings().model_dump(mode="json"),

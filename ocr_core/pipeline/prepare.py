@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 
 from ocr_core.errors import PageError
 from ocr_core.imaging.clean import clean_page, to_grey
-from ocr_core.layout.classical import ClassicalSegmenter
+from ocr_core.layout.choice import segmenter_for
 from ocr_core.layout.crops import crop_lines
+from ocr_core.layout.method import LayoutMethod
 from ocr_core.layout.protocol import Segmenter
 from ocr_core.records import Failure, Line, LineImage, PageImage, PageRef, Point, Stage, TextLine
 from ocr_core.sources import ReadSettings, read_pages
@@ -44,13 +45,11 @@ class PreparedPage:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-def default_segmenter() -> Segmenter:
-    return ClassicalSegmenter()
-
-
-def prepare_pages(pages: Sequence[PageRef], settings: ReadSettings) -> list[PreparedPage | Failure]:
+def prepare_pages(
+    pages: Sequence[PageRef], settings: ReadSettings, layout: LayoutMethod = LayoutMethod.AUTO
+) -> list[PreparedPage | Failure]:
     """Prepare pages of ONE document. Every page comes back once, in order; a bad one as a `Failure`."""
-    segmenter = default_segmenter()
+    segmenter = segmenter_for(layout)
     prepared: list[PreparedPage | Failure] = []
     started = time.perf_counter()
     for page, image in zip(pages, read_pages(pages, settings=settings), strict=True):

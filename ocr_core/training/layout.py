@@ -38,6 +38,8 @@ logger = logging.getLogger(__name__)
 CHECKPOINT = "checkpoint.pt"
 _AHEAD = 4
 """Batches made ahead of the step that takes them."""
+_PAUSE = 30.0
+"""Seconds: a step that takes longer was held up, by a machine asleep or others at work, and counts no more than this."""
 _BASELINE_WEIGHT, _END_WEIGHT = 3.0, 6.0
 """How much more a pixel on a baseline, or on a line's end, counts than one beside it."""
 _END_SHARE, _REACH_SHARE = 0.5, 0.5
@@ -107,7 +109,8 @@ def train_layout(settings: LayoutTrainSettings) -> dict[str, PixelRates]:
         loss = _step(run, batch)
         now = time.monotonic()
         smooth = 0.98 * run.progress.loss + 0.02 * loss if run.progress.loss else loss
-        run.progress = LayoutProgress(run.progress.step + 1, run.progress.seconds + now - before, smooth)
+        seconds = run.progress.seconds + min(now - before, _PAUSE)
+        run.progress = LayoutProgress(run.progress.step + 1, seconds, smooth)
         before = now
         if run.progress.step % 50 == 0:
             _note(run)
@@ -192,7 +195,7 @@ def _batches(run: _Run) -> Iterator[PieceBatch]:
             distorted_piece(pages[a], pages[b], settings.schedule.crop, rng, settings.augment)
             for a, b in chosen.reshape(-1, 2)
         ]
-        return _stacked(pieces)
+        return stacked(pieces)
 
     with ThreadPoolExecutor(1, thread_name_prefix="pieces") as pool:
         step = run.progress.step
@@ -207,7 +210,7 @@ def _batches(run: _Run) -> Iterator[PieceBatch]:
                 future.cancel()
 
 
-def _stacked(pieces: list[tuple[GreyImage, list[PageLine]]]) -> PieceBatch:
+def stacked(pieces: list[tuple[GreyImage, list[PageLine]]]) -> PieceBatch:
     images = torch.stack([1 - torch.from_numpy(p).float()[None] / 255 for p, _ in pieces])
     drawn: list[Targets] = [draw_targets(lines, *piece.shape) for piece, lines in pieces]
 
@@ -308,7 +311,7 @@ def measure_pieces(
     losses = []
     window = np.ones((3, 3), np.uint8)
     for number, page in enumerate(pages[:: max(1, len(pages) // most)]):
-        batch = _stacked([plain_piece(page, settings.schedule.crop, number)])
+        batch = stacked([plain_piece(page, settings.schedule.crop, number)])
         with torch.inference_mode():
             outputs = network(batch.images).float()
             losses.append(float(layout_loss(outputs, batch)))
