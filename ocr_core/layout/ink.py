@@ -161,9 +161,9 @@ def _specks(
     letters = (long_side >= 0.5 * letter) & ~pale
     letters[0] = False
     size = 2 * round(0.8 * letter) + 1
-    near = cv2.dilate(letters[labels].astype(np.uint8), np.ones((size, size), np.uint8))
+    near = np.asarray(cv2.dilate(letters[labels].astype(np.uint8), np.ones((size, size), np.uint8)), np.uint8)
     if lines is not None:
-        near |= lines
+        near = np.maximum(near, lines)
     beside = np.bincount(which, near[ys, xs], count) > 0
     return ~letters & (pale | ~beside)
 

@@ -104,7 +104,7 @@ def _lines(ink: Ink, baselines: list[Baseline]) -> list[tuple[Points, Points]]:
         mine = order[bounds[i] : bounds[i + 1]]
         if len(mine) < _LEAST_INK:
             continue
-        shape = outline(ridge, xs[mine], ys[mine], weights[mine])
+        shape = outline(ridge, xs[mine], ys[mine], weights[mine], _MIDDLE * ridge.pitch)
         if shape is not None:
             found.append(shape)
     return found

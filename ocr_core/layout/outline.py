@@ -18,13 +18,18 @@ _GROUP_GAP = 0.7
 
 
 def outline(
-    ridge: Ridge, xs: NDArray[np.intp], ys: NDArray[np.intp], strokes: NDArray[np.float32]
+    ridge: Ridge,
+    xs: NDArray[np.intp],
+    ys: NDArray[np.intp],
+    strokes: NDArray[np.float32],
+    below: float | None = None,
 ) -> tuple[Points, Points] | None:
     """Polygon and baseline of a line.
 
     Args:
         xs, ys: [n] the line's ink pixels.
         strokes: [n] stroke strength at these pixels.
+        below: how far below the ridge the baseline lies, where it is known; else the strokes tell.
 
     Returns:
         polygon [m, 2], clockwise from the top left; baseline [k, 2], left to right. None where too little is written.
@@ -39,8 +44,10 @@ def outline(
         return None
     columns = np.arange(x0, x1)
     centre = ridge.ys[np.clip(columns - ridge.x0, 0, len(ridge.ys) - 1)]
-    height = ys - centre[xs - x0]
-    feet = centre + _feet(xs - x0, height, strokes, x1 - x0, pitch)
+    if below is None:
+        feet = centre + _feet(xs - x0, ys - centre[xs - x0], strokes, x1 - x0, pitch)
+    else:
+        feet = centre + below
     top, bottom, at = _envelope(xs, ys, feet, x0, x1, pitch)
     knots = np.unique(np.concatenate([np.arange(x0, x1 - 1, max(2, round(0.4 * pitch))), [x1 - 1]]))
     baseline = np.stack([knots, feet[knots - x0]], axis=1).astype(np.float64)

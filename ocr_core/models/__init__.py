@@ -16,7 +16,7 @@ __all__ = [
 ]  # fmt: skip
 
 WEIGHTS = Path(__file__).parent / "weights"
-"""Where the packaged weights and their cards are: NAME.safetensors and NAME.json."""
+"""Where the packaged weights and their cards are: NAME.safetensors or NAME.onnx, and NAME.json."""
 _REMEDY = "Reinstall Warraq (pip install --force-reinstall warraq): the weights come with it."
 
 

@@ -71,7 +71,8 @@ def _measured_on(settings: TrainSettings) -> str:
 
 
 def package(card: Path, folder: Path) -> ModelCard:
-    """Copy an exported model to where packaged models are, as NAME.safetensors and NAME.json, weights first.
+    """Copy an exported model to where packaged models are, as NAME.json and NAME with the suffix of its
+    weights, which are copied first.
 
     Raises:
         ModelError: the card is damaged, or the weights are not those of the card.
@@ -80,7 +81,7 @@ def package(card: Path, folder: Path) -> ModelCard:
     weights = card.with_name(found.file)
     if sha256_of(weights) != found.sha256:
         raise ModelError(f"{weights} is not the file of its card", remedy="Export the model again.")
-    packaged = replace(found, file=f"{found.name}.safetensors")
+    packaged = replace(found, file=f"{found.name}{weights.suffix}")
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f"{packaged.file}.part"
     shutil.copyfile(weights, part)
