@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from ocr_core.config import ArabicEngine, PageRange, RunSettings
 from ocr_core.errors import UsageError
+from ocr_core.layout.method import LayoutMethod
 from ocr_core.library import PageState
 from ocr_core.pipeline.engines import ARABIC_WORKER, engines_for, fingerprints_for, settled_for
 from ocr_core.pipeline.fingerprint import Fingerprints
@@ -140,3 +141,13 @@ def test_only_an_upgrade_reads_text_of_a_weaker_engine_again(monkeypatch: pytest
 def test_failed_pages_are_never_settled() -> None:
     own = fingerprint(ArabicEngine.AUTO, Script.LATIN)
     assert state(own, Status.FAILED) not in settled_for(run_settings(ArabicEngine.AUTO))
+
+
+def test_another_way_of_finding_lines_makes_pages_stale(tmp_path: Path) -> None:
+    chosen = RunSettings(sources=(tmp_path,), library=tmp_path)
+    engines = engines_for(chosen)
+    auto, learned, classical = (
+        fingerprints_for(chosen.model_copy(update={"layout": method}), engines).of([])
+        for method in LayoutMethod
+    )
+    assert auto == learned != classical  # the network is packaged

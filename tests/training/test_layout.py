@@ -118,12 +118,12 @@ def test_lines_stay_on_their_writing_however_a_page_is_distorted(
 
 def test_learns_a_page_by_heart(layout_settings: LayoutTrainSettings) -> None:
     page = load_layout(prepare_layout(layout_settings))[0]
-    batch = stacked([plain_piece(page, 256, 0)])
+    batch = stacked([plain_piece(page, 192, 0)])
     torch.manual_seed(0)
     network = LayoutNetwork((4, 8, 8, 8, 8))
     optimiser = torch.optim.AdamW(network.parameters(), lr=0.01)
     losses = []
-    for _ in range(60):
+    for _ in range(50):
         loss = layout_loss(network(batch.images), batch)
         optimiser.zero_grad()
         loss.backward()
