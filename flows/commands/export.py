@@ -97,6 +97,12 @@ def _report(summary: Summary, output: str, to_stdout: bool) -> None:
     hidden = summary.problem_count - min(len(summary.problems), MOST_PROBLEMS_SHOWN)
     if hidden:
         click.echo(f"… and {hidden} more", err=True)
+    if summary.waiting:
+        click.echo(f"{summary.waiting} pages wait for an engine: they have lines without text.", err=True)
+    if summary.failed:
+        click.echo(
+            f"{summary.failed} failed pages have nothing to export; `warraq status` lists them.", err=True
+        )
     where = "" if to_stdout else f", {summary.files} files in {printable(output)}"
     click.echo(
         f"{summary.pages} pages of {summary.documents} documents, {summary.lines} lines{where}", err=True

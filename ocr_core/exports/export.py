@@ -21,6 +21,7 @@ from ocr_core.exports.pictures import Pictures
 from ocr_core.exports.select import Selected, Selection
 from ocr_core.library import Library
 from ocr_core.library.durable import disk_errors
+from ocr_core.records import Status
 
 log = logging.getLogger(__name__)
 
@@ -54,9 +55,16 @@ class Destination:
 
 @dataclass(slots=True)
 class Summary:
-    """What an export did. `problems` holds the first hundred, (what, why)."""
+    """What an export did. `problems` holds the first hundred, (what, why).
+
+    Attributes:
+        waiting: pages with lines that no engine has read yet.
+        failed: pages and files of the selection that only ever failed, so that there is nothing to export.
+    """
 
     pages: int = 0
+    waiting: int = 0
+    failed: int = 0
     documents: int = 0
     lines: int = 0
     files: int = 0
@@ -103,6 +111,7 @@ def export(
     with Selected(library, selection or Selection()) as selected:
         job = _Job(format, destination, options or Options(), advance)
         job.check(selected)
+        job.summary.failed = selected.failed
         start(selected.pages)
         where = destination.folder or (destination.file.parent if destination.file else Path())
         with disk_errors(where, "export"):
@@ -119,6 +128,7 @@ class _Job:
         self._advance = advance
         self._pictures = Pictures()
         self._base_url = options.base_url.rstrip("/")
+        self._images = options.images
         wanted = format.needs_images if options.images is None else options.images
         self._copy_images = wanted and destination.folder is not None
         self._copied: tuple[str, PurePosixPath | None] = ("", None)
@@ -126,6 +136,10 @@ class _Job:
 
     def check(self, selected: Selected) -> None:
         """Refuse what would put several files into one."""
+        if self._images is True and self._to.folder is None:
+            raise UsageError(
+                "--images needs a folder.", remedy="Give a folder as --output, with a slash at its end."
+            )
         files = selected.pages if self._format.unit is Unit.PAGE else selected.documents
         if self._to.folder is None and not self._format.streams and files > 1:
             raise UsageError(
@@ -204,6 +218,7 @@ class _Job:
         last = ""
         for page in pages:
             self.summary.pages += 1
+            self.summary.waiting += page.status == Status.PENDING
             self.summary.lines += len(page.lines)
             self.summary.documents += page.doc_id != last
             last = page.doc_id

@@ -80,6 +80,7 @@ class Selected:
 
     Attributes:
         pages, documents: how many.
+        failed: pages and files of the collection and documents selected that only ever failed.
 
     Raises:
         UsageError: no page belongs to the collection or to one of the documents named.
@@ -99,6 +100,7 @@ class Selected:
             self.pages, self.documents = self._heads.execute(query, self._values).fetchall()[0]
             if not self.pages:
                 raise self._nothing(selection)
+            self.failed = self._count_failed(selection)
             for document in selection.documents if len(selection.documents) > 1 else ():
                 self._check(document, selection)
         self._library = library
@@ -134,6 +136,14 @@ class Selected:
         for head in heads:
             start, stop = spans.get((head["page_id"], head["run_id"]), (0, 0))
             yield _page(head, table.slice(start, stop - start).to_pylist())
+
+    def _count_failed(self, selection: Selection) -> int:
+        where, values = selection.condition()
+        query = f"""
+            SELECT count(*) FROM (SELECT *, page_number AS number FROM failures) f
+            WHERE page_id NOT IN (SELECT page_id FROM pages) AND {where}
+        """
+        return int(self._heads.execute(query, values).fetchall()[0][0])
 
     def _check(self, document: str, selection: Selection) -> None:
         where, values = Selection(selection.collection, (document,), selection.pages).condition()

@@ -16,8 +16,9 @@ from PIL import Image
 from ocr_core.config import PageRange
 from ocr_core.exports import Options, Selection
 from ocr_core.library import Library
-from tests.exports.make import FIT, HOSTILE, export_to, page_of, published
+from tests.exports.make import FIT, export_to, page_of, published
 from tests.library.make import document as invented
+from tests.library.make import failure
 
 TEI = {"t": "http://www.tei-c.org/ns/1.0"}
 XML = "{http://www.w3.org/XML/1998/namespace}"
@@ -165,4 +166,20 @@ def test_documents_of_one_stem_get_files_of_their_own(tmp_path: Path) -> None:
     assert written == {f"{d.source.path.stem}~{d.doc_id[:8]}.txt": d.doc_id for d in sources[:3]} | {
         "b.txt": sources[3].doc_id
     }
-    assert len(HOSTILE) == len(FIT)
+
+
+def test_what_waits_and_what_failed_is_counted(tmp_path: Path) -> None:
+    source = invented("a.pdf", 3)
+    library = published(
+        tmp_path / "l",
+        page_of(source.page(1), ["read", None]),
+        page_of(source.page(2), []),
+        documents=[source],
+    )
+    library.publish(
+        "run-2", "letters", failures=[failure("a.pdf", source.page(n)) for n in (2, 3)] + [failure("b.pdf")]
+    )
+    summary = export_to(library, "txt", tmp_path / "out")
+    assert (summary.pages, summary.waiting, summary.failed) == (2, 1, 2)  # page 2 has its older result
+    only = export_to(library, "txt", tmp_path / "out", Selection(documents=("a.pdf",), pages=PageRange("1")))
+    assert (only.pages, only.failed) == (1, 0)

@@ -94,6 +94,7 @@ def test_images_are_copied_beside_the_files(library: Library, tmp_path: Path) ->
     [
         (["--format", "alto"], UsageError),
         (["--format", "txt", "--pages", "3-1"], UsageError),
+        (["--format", "txt", "--images"], UsageError),
         (["--format", "txt", "--collection", "nowhere"], UsageError),
         (["--format", "txt", "--document", "nowhere.jpg"], UsageError),
         (["--format", "txt", "--output", "/proc/nowhere/out.txt"], LibraryError),
