@@ -79,9 +79,11 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Attributes:
-    images: copy the image of each page into the export, as JPEG; None: where the format needs it.
-    base_url: under which the folder will be served (IIIF).
+    """How files are written.
+
+    Attributes:
+        images: copy the image of each page into the export, as JPEG; None: where the format needs it.
+        base_url: under which the folder will be served (IIIF).
     """
 
     images: bool | None = None
@@ -113,9 +115,11 @@ def export(
         job.check(selected)
         job.summary.failed = selected.failed
         start(selected.pages)
-        where = destination.folder or (destination.file.parent if destination.file else Path())
-        with disk_errors(where, "export"):
-            job.run(selected)
+        if destination == Destination():
+            job.run(selected)  # what ails a pipe is not the disk's fault
+        else:
+            with disk_errors(destination.folder or Path(destination.file or ".").parent, "export"):
+                job.run(selected)
         return job.summary
 
 
