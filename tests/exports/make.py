@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
-from ocr_core import ground_truth
 from ocr_core import records as r
-from ocr_core.audit.text import comparable
 from ocr_core.exports import FORMATS, Destination, Options, Selection, Summary, export
+from ocr_core.ground_truth.pages import Points, TruthLine, TruthPage, read_page
 from ocr_core.library import Library
 from ocr_core.sources import identify
 
-__all__ = [
-    "FIT",
-    "HOSTILE",
-    "document",
-    "export_to",
-    "line",
-    "page_of",
-    "published",
-    "read_page",
-    "sample_page",
-]
-
+_CONTROLS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 READER = r.EngineStamp("reader", "2.1", "ab" * 32)
 
 # What a reader wrote, and the words any format must give back: the library spells lone surrogates out, breaks are
@@ -100,40 +90,30 @@ def page_of(
     return result(page, lines, size=size, origin=origin, dpi=dpi)
 
 
-class TruthLine(NamedTuple):
-    name: str
-    text: str
-    polygon: tuple[r.Point, ...]
-    baseline: tuple[r.Point, ...]
-
-
-class Truth(NamedTuple):
-    size: tuple[int, int] | None
-    lines: tuple[TruthLine, ...]
-
-
-def read_page(path: Path) -> Truth:
-    """The lines with text of a PAGE or ALTO file, as whoever reads ground truth finds them, in whole pixels."""
-    page = ground_truth.read_page(path)
-    return Truth(
-        page.size,
-        tuple(
-            TruthLine(one.name, text, r.as_points(one.outline), r.as_points(one.baseline))
-            for one in page.lines
-            if (text := comparable(one.text))
-        ),
-    )
-
-
 def sample_page(page: r.PageRef, truth: Path, *, direction: str = "ltr") -> r.PageResult:
     """A sample as a perfect reader without word boxes would have read it."""
-    found = read_page(truth)
+    found = true_page(truth)
     assert found.size is not None
     lines = [
-        line(page.page_id, order, t.text, t.polygon, t.baseline, direction=direction)
+        line(page.page_id, order, plain(t), points(t.polygon), points(t.baseline), direction=direction)
         for order, t in enumerate(found.lines)
     ]
     return result(page, lines, size=found.size, dpi=200.0)
+
+
+def true_page(path: Path) -> TruthPage:
+    """A ground-truth file, without the lines that have no text or no outline."""
+    page = read_page(path)
+    return replace(page, lines=tuple(t for t in page.lines if plain(t) and len(t.polygon)))
+
+
+def plain(line: TruthLine) -> str:
+    """Its text with single spaces and without the controls that some editors leave in it."""
+    return " ".join(_CONTROLS.sub("", unicodedata.normalize("NFC", line.text)).split())
+
+
+def points(shape: Points) -> tuple[r.Point, ...]:
+    return r.as_points(shape)
 
 
 def result(
