@@ -74,8 +74,10 @@ def _run_command() -> int:
     except WarraqError as error:
         _say(f"Error: {error}")
         return error.exit_code
+    except SystemExit:
+        return 0  # so click ends when the reader of our output goes away while a command runs
     except BrokenPipeError:
-        # The reader of our output went away (`| head`): not an error, and nothing must be flushed at exit.
+        # The same at the last flush (`| head`): not an error, and nothing must be flushed at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
