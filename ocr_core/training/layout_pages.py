@@ -100,9 +100,9 @@ def _pages(settings: LayoutTrainSettings) -> Iterator[LayoutPage]:
             yield LayoutPage(corpus.name, page.name, split, clean.grey, learnt)
         logger.info("corpus %s: %d pages", corpus.name, kept)
     if settings.synthetic.layouts:
-        for number, (grey, drawn) in enumerate(synthetic_pages(settings)):
+        for number, (grey, lines) in enumerate(synthetic_pages(settings)):
             split = "dev" if number % 20 == 0 else "train"
-            yield LayoutPage(SYNTHETIC, f"{SYNTHETIC}-{number}", split, grey, tuple(drawn))
+            yield LayoutPage(SYNTHETIC, f"{SYNTHETIC}-{number}", split, grey, tuple(lines))
         logger.info("%d synthetic pages", settings.synthetic.pages)
 
 

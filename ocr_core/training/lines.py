@@ -294,7 +294,8 @@ def _photocopied(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[
     small = cv2.resize(
         image, (max(8, round(columns * scale)), max(8, round(rows * scale))), interpolation=cv2.INTER_AREA
     )
-    rough = small.astype(np.float32) + rng.normal(0, rng.uniform(1, 14), small.shape).astype(np.float32)
+    noise = np.asarray(rng.normal(0, rng.uniform(1, 14), small.shape), dtype=np.float32)
+    rough = small.astype(np.float32) + noise
     low, high = float(rough.min()), float(np.median(rough))
     threshold = low + (high - low) * float(rng.uniform(0.35, 0.75))
     slope = float(rng.uniform(3, 30))
