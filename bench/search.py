@@ -34,12 +34,12 @@ from rapidfuzz.distance import OSA
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from ocr_core.ground_truth import read_page
 from ocr_core.library import Library
 from ocr_core.library.folding import fold
 from ocr_core.library.schemas import SCHEMAS, SORT_KEYS
 from ocr_core.search import index
 from ocr_core.search.search import Searcher, search
-from ocr_core.training.ground_truth import read_lines
 
 LINES_A_PAGE = 25
 LINES_A_FILE = 250_000
@@ -186,7 +186,7 @@ def make_queries(
 def running_text(path: Path) -> Iterator[list[str]]:
     if path.is_dir():
         pages = sorted(path.rglob("*.xml"))
-        yield [word for page in pages for line in read_lines(page) for word in line.text.split()]
+        yield [word for page in pages for line in read_page(page).lines for word in line.text.split()]
         for file in sorted(path.glob("*.parquet")):
             yield from running_text(file)
     elif path.suffix == ".parquet":
