@@ -83,13 +83,14 @@ def _held_out(engine: CrnnRecognizer, corpus: CorpusSettings, corpora: TrainSett
 
 
 def _synthetic(engine: CrnnRecognizer, corpus: str, corpora: TrainSettings) -> Sequence[LineScore]:
-    cache = LineCache(prepare(corpora))
+    drawn = corpora.order == "drawn"
+    cache = LineCache(prepare(corpora, drawn=drawn, seed=corpora.run.seed))
     scores = []
     for row in cache.rows("dev", corpus):
         line = cache[row]
         region = line.pixels[line.top : line.top + NOMINAL, line.left : line.pixels.shape[1] - line.left]
         [answer] = engine.recognize([LineImage(f"{line.page}-{row}", region, 0.0, np.eye(2, 3))])
-        truth = turned(line.text) if corpora.order == "drawn" else line.text
+        truth = turned(line.text) if drawn else line.text
         read, sure = (answer.text, answer.confidence) if isinstance(answer, Transcript) else ("", 0.0)
         scores.append(score_line(line.page, str(row), comparable(truth), comparable(read), sure))
     return scores

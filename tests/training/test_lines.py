@@ -74,7 +74,7 @@ def test_a_longer_text_is_a_longer_line(font: Path) -> None:
 def test_the_cache_holds_them_as_they_stand_and_is_the_same_again(font: Path, tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
-    first, second = (LineCache(prepare(settings(tmp_path / name, font, 12))) for name in "ab")
+    first, second = (LineCache(prepare(settings(tmp_path / name, font, 12), drawn=True)) for name in "ab")
     assert len(first) >= 9
     assert first.table["text"] == second.table["text"]
     for row in range(len(first)):
