@@ -12,6 +12,7 @@ from ocr_core.errors import NothingToDo
 from ocr_core.models import WEIGHTS
 from ocr_core.recognizers.crnn import CrnnRecognizer
 from ocr_core.training.config import TrainSettings
+from ocr_core.training.synthetic import find_fonts, joins
 from tests.conftest import ROOT
 
 
@@ -50,3 +51,29 @@ def test_the_card_gains_figures_and_calibration(letters: Path) -> None:
 def test_without_held_out_pages_there_is_nothing_to_measure(letters: Path) -> None:
     with pytest.raises(NothingToDo):
         measure_language_model(letters / "lm-latin.json", "crnn-latin", _settings(letters, []))
+
+
+def test_synthetic_arabic_is_measured_in_reading_order(tmp_path: Path) -> None:
+    fonts = Path("/usr/share/fonts")
+    found = [f for f in find_fonts(fonts, "ابتكلم", exclude=("Mono",)) if joins(f)] if fonts.is_dir() else []
+    if not found:
+        pytest.skip("no Arabic font below /usr/share/fonts")
+    for suffix in ("json", "safetensors"):
+        shutil.copy(WEIGHTS / f"lm-ar.{suffix}", tmp_path)
+    text = "كتاب التاريخ الكبير في أخبار الزمان\nوقال الشيخ رحمه الله تعالى في هذا الباب\n"
+    (tmp_path / "text.txt").write_text(text, "utf-8")
+    drawn = {"lines": 24, "fonts": found[0].parent, "processes": 1, "hand": 0}
+    corpus = {
+        "name": "drawn",
+        "format": "synthetic",
+        "path": "text.txt",
+        "dev_fraction": 1,
+        "synthetic": drawn,
+    }
+    corpora = TrainSettings.model_validate(
+        {"data": tmp_path, "order": "drawn", "corpora": [corpus], "run": {"folder": tmp_path / "run"}}
+    )
+    card = measure_language_model(tmp_path / "lm-ar.json", "crnn-ar", corpora)
+    [rate] = [f for f in card.figures if f.name == "CER drawn with crnn-ar"]
+    assert rate.lines > 15
+    assert rate.value < 0.4  # lines read backwards are near 1
