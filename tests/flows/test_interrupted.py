@@ -101,7 +101,7 @@ def test_ctrl_c_keeps_what_was_done(letters: Letters, start: Start, tmp_path: Pa
     while process.poll() is None and not (library / "_log" / "00000001.json").exists():
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
-    _, messages = process.communicate(timeout=60)
+    _, messages = process.communicate(timeout=240)
     assert process.returncode == 130, messages
     assert len(pages(library)) < 40
     assert _runs(library) == [("interrupted",)]
