@@ -5,7 +5,7 @@ Prefect sees a run's id and batch numbers only; pages and pictures stay here, in
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -50,6 +50,7 @@ class HeadStart:
     Attributes:
         started: when the caller began.
         survey, plan, workshop: where they are made already, the run does not make them again.
+        check_interrupts: raises `KeyboardInterrupt` if the user has asked for the end and something swallowed it.
     """
 
     progress: Progress
@@ -57,6 +58,7 @@ class HeadStart:
     survey: Survey | None = None
     plan: Plan | None = None
     workshop: Workshop | None = None
+    check_interrupts: Callable[[], None] = lambda: None
 
 
 head_start: ContextVar[HeadStart | None] = ContextVar("head_start", default=None)
@@ -75,6 +77,7 @@ class Run:
         self.plan = ahead.plan
         self.batches: dict[int, Batch] = {}
         self._workshop = ahead.workshop
+        self._check_interrupts = ahead.check_interrupts
 
     @property
     def workshop(self) -> Workshop:
@@ -86,6 +89,7 @@ class Run:
     def open_batches(self) -> Iterator[int]:
         """Number the batches of the plan; the tasks find them under these numbers."""
         for number, batch in enumerate(self.workshop.batches()):
+            self._check_interrupts()
             self.batches[number] = batch
             yield number
 

@@ -194,6 +194,7 @@ def _account_of_nothing(plan: Plan) -> dict[str, Any]:
 def _run_flow(
     settings: RunSettings, started: datetime, found: Survey, plan: Plan, verbose: int
 ) -> dict[str, Any]:
+    from flows.interrupts import remembered_interrupts
     from flows.local_prefect import local_run
     from flows.progress import TerminalProgress
     from tasks.workshop import Workshop
@@ -201,9 +202,9 @@ def _run_flow(
     progress = TerminalProgress(name_files=verbose > 0)
     progress.stage("starting")
     # Pages are prepared and models loaded while Prefect starts, which takes some seconds.
-    with Workshop(settings, plan) as workshop, local_run():
+    with remembered_interrupts() as check, Workshop(settings, plan) as workshop, local_run():
         from flows.digitize import digitize
         from tasks.run import HeadStart, head_start
 
-        head_start.set(HeadStart(progress, started, found, plan, workshop))
+        head_start.set(HeadStart(progress, started, found, plan, workshop, check))
         return digitize(settings)
