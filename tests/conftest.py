@@ -17,6 +17,18 @@ def samples() -> Path:
 
 
 @pytest.fixture(scope="session")
+def arabic_font() -> Path:
+    """A font of this machine whose Arabic letters join; the set-up of development installs one."""
+    from ocr_core.training.synthetic import find_fonts, joins
+
+    fonts = Path("/usr/share/fonts")
+    found = [f for f in find_fonts(fonts, "ابتكلم", exclude=("Mono",)) if joins(f)] if fonts.is_dir() else []
+    if not found:
+        pytest.skip("no Arabic font below /usr/share/fonts: install fonts-hosny-amiri")
+    return found[0]
+
+
+@pytest.fixture(scope="session")
 def prefect_server() -> Iterator[None]:
     """A Prefect server with a database of its own; starting it costs ten seconds, so only flows ask for it."""
     from flows import local_prefect

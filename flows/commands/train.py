@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,17 +14,30 @@ def train() -> None:
     """Train the packaged networks anew, or your own."""
 
 
+def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of every training of a network."""
+    for option in (
+        click.option(
+            "--folder",
+            type=click.Path(path_type=Path),
+            help="Folder of the run: checkpoint, metrics, weights, model card.",
+        ),
+        click.option(
+            "--data", type=click.Path(path_type=Path), help="Folder that the paths of the data start from."
+        ),
+        click.option(
+            "--config",
+            required=True,
+            type=click.Path(path_type=Path),
+            help="TOML file: data, network, schedule; or the name of a packaged model: its recipe.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 @train.command()
-@click.option(
-    "--config",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="TOML file: data, network, schedule; or crnn-latin, crnn-published: the recipes of those.",
-)
-@click.option("--data", type=click.Path(path_type=Path), help="Folder that the corpora's paths start from.")
-@click.option(
-    "--folder", type=click.Path(path_type=Path), help="Folder of the run: checkpoints, metrics, weights."
-)
+@_run_options
 def crnn(config: Path, data: Path | None, folder: Path | None) -> None:
     """Train a line reader (CNN, BiLSTM, CTC) on PAGE, ALTO, Parquet or *.gt.txt ground truth.
 
@@ -59,15 +74,7 @@ def crnn(config: Path, data: Path | None, folder: Path | None) -> None:
 
 
 @train.command()
-@click.option(
-    "--config", required=True, type=click.Path(path_type=Path), help="TOML file: data, model, schedule."
-)
-@click.option("--data", type=click.Path(path_type=Path), help="Folder that the corpora's paths start from.")
-@click.option(
-    "--folder",
-    type=click.Path(path_type=Path),
-    help="Folder of the run: checkpoint, metrics, the best model.",
-)
+@_run_options
 def trocr(config: Path, data: Path | None, folder: Path | None) -> None:
     """Fine-tune TrOCR on PAGE, ALTO, Parquet, *.gt.txt or Imgur5K ground truth.
 
@@ -77,21 +84,16 @@ def trocr(config: Path, data: Path | None, folder: Path | None) -> None:
     """
     import logging
 
+    from ocr_core.training.settings import load_settings
     from ocr_core.training.trocr import train_trocr
-    from ocr_core.training.trocr_config import load_trocr_config
+    from ocr_core.training.trocr_config import TrocrSettings
 
     logging.getLogger("ocr_core.training").setLevel(logging.INFO)
-    click.echo(train_trocr(load_trocr_config(config, data=data, folder=folder)))
+    click.echo(train_trocr(load_settings(TrocrSettings, config, data=data, folder=folder)))
 
 
 @train.command()
-@click.option(
-    "--config", required=True, type=click.Path(path_type=Path), help="TOML file: sets, network, schedule."
-)
-@click.option("--data", type=click.Path(path_type=Path), help="Folder that the sets' paths start from.")
-@click.option(
-    "--folder", type=click.Path(path_type=Path), help="Folder of the run: checkpoint, metrics, weights."
-)
+@_run_options
 def glyphs(config: Path, data: Path | None, folder: Path | None) -> None:
     """Train a reader of isolated Arabic letters and digits on labelled pictures (NumPy archives, AHCD's CSV files).
 
@@ -100,21 +102,16 @@ def glyphs(config: Path, data: Path | None, folder: Path | None) -> None:
     """
     import logging
 
-    from ocr_core.training.glyph_config import load_glyph_config
+    from ocr_core.training.glyph_config import GlyphSettings
     from ocr_core.training.glyphs import train_glyphs
+    from ocr_core.training.settings import load_settings
 
     logging.getLogger("ocr_core.training").setLevel(logging.INFO)
-    click.echo(train_glyphs(load_glyph_config(config, data=data, folder=folder)))
+    click.echo(train_glyphs(load_settings(GlyphSettings, config, data=data, folder=folder)))
 
 
 @train.command()
-@click.option(
-    "--config", required=True, type=click.Path(path_type=Path), help="TOML file: data, network, schedule."
-)
-@click.option("--data", type=click.Path(path_type=Path), help="Folder that the corpora's paths start from.")
-@click.option(
-    "--folder", type=click.Path(path_type=Path), help="Folder of the run: checkpoints, metrics, weights."
-)
+@_run_options
 def layout(config: Path, data: Path | None, folder: Path | None) -> None:
     """Train the line finder's network on pages with PAGE or ALTO files.
 
@@ -124,10 +121,11 @@ def layout(config: Path, data: Path | None, folder: Path | None) -> None:
     import logging
 
     from ocr_core.training.layout import train_layout
-    from ocr_core.training.layout_config import load_layout_config
+    from ocr_core.training.layout_config import LayoutTrainSettings
+    from ocr_core.training.settings import load_settings
 
     logging.getLogger("ocr_core.training").setLevel(logging.INFO)
-    train_layout(load_layout_config(config, data=data, folder=folder))
+    train_layout(load_settings(LayoutTrainSettings, config, data=data, folder=folder))
 
 
 @train.command()

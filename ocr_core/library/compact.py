@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ocr_core.library import durable
-from ocr_core.library.manifest import Conflict, DataFile, ManifestLog
+from ocr_core.library.manifest import Conflict, DataFile, ManifestLog, grouped
 from ocr_core.library.publish import write_part
 from ocr_core.library.schemas import SCHEMAS, SORT_KEYS
 from ocr_core.library.views import Snapshot, open_files
@@ -128,7 +128,7 @@ def _bins(snapshot: Snapshot, min_files: int, worn: set[tuple[str, str]]) -> Ite
             if len(small) < min_files and not rewrite:
                 continue
             small = [f for f in small if _understood(snapshot.root, f)]
-            for chosen in _fill(small):
+            for chosen in grouped(small, lambda file: file.bytes, TARGET_BYTES):
                 if len(chosen) > 1 or rewrite:
                     yield chosen
 
@@ -136,19 +136,6 @@ def _bins(snapshot: Snapshot, min_files: int, worn: set[tuple[str, str]]) -> Ite
 def _understood(root: Path, file: DataFile) -> bool:
     """Whether the file has no columns but ours: those a newer Warraq wrote would be lost."""
     return set(pq.read_schema(root / file.path).names) <= set(SCHEMAS[file.dataset].names)
-
-
-def _fill(files: list[DataFile]) -> Iterator[list[DataFile]]:
-    chosen: list[DataFile] = []
-    size = 0
-    for file in files:
-        if chosen and size + file.bytes > TARGET_BYTES:
-            yield chosen
-            chosen, size = [], 0
-        chosen.append(file)
-        size += file.bytes
-    if chosen:
-        yield chosen
 
 
 def _rewrite(root: Path, files: list[DataFile], superseded: pa.Table | None) -> DataFile | None:

@@ -10,7 +10,7 @@ lies on the disk.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
@@ -58,6 +58,22 @@ class State:
 
     def of(self, dataset: str) -> list[DataFile]:
         return [f for f in self.files.values() if f.dataset == dataset]
+
+
+def grouped(
+    files: Iterable[DataFile], size: Callable[[DataFile], int], most: int
+) -> Iterator[list[DataFile]]:
+    """Runs of files whose sizes together are at most `most`, or that are one file."""
+    group: list[DataFile] = []
+    total = 0
+    for file in files:
+        if group and total + size(file) > most:
+            yield group
+            group, total = [], 0
+        group.append(file)
+        total += size(file)
+    if group:
+        yield group
 
 
 class ManifestLog:

@@ -139,12 +139,6 @@ def pulled_cards(root: Path | None = None) -> list[ModelCard]:
     return [read_card(path) for name in sorted(REMOTE) if (path := folder / name / f"{name}.json").exists()]
 
 
-def fetch(model: RemoteModel, source: Path | None = None, root: Path | None = None) -> dict[str, Path]:
-    """As `fetched`, for files that need no further look before they are recorded."""
-    with fetched(model, source, root) as paths:
-        return paths
-
-
 @contextmanager
 def fetched(
     model: RemoteModel, source: Path | None = None, root: Path | None = None

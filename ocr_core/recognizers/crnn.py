@@ -22,10 +22,11 @@ from ocr_core.models import WEIGHTS, ModelCard, card_of, verified_bytes
 from ocr_core.recognizers.beam import BeamSettings, CharacterModel, beam_search
 from ocr_core.recognizers.charset import Charset
 from ocr_core.recognizers.ctc import Decoded, Frames, greedy
-from ocr_core.recognizers.device import torch_device
+from ocr_core.recognizers.device import has_bf16, torch_device
 from ocr_core.recognizers.ngram import NgramModel
+from ocr_core.recognizers.protocol import failed
 from ocr_core.recognizers.words import in_reading_order, words_of
-from ocr_core.records import EngineStamp, Failure, GreyImage, LineImage, Stage, Transcript
+from ocr_core.records import EngineStamp, Failure, GreyImage, LineImage, Transcript
 
 if TYPE_CHECKING:
     from ocr_core.recognizers.crnn_network import Crnn
@@ -83,7 +84,7 @@ class CrnnRecognizer:
         """
         self._device = torch_device(device)
         self._int8 = precision == "int8" or (precision == "auto" and _has_int8(self._device))
-        self._bf16 = precision == "bf16" or (precision != "fp32" and _has_bf16(self._device))
+        self._bf16 = precision == "bf16" or (precision != "fp32" and has_bf16(self._device))
         self._take(network)
         self._charset = charset
         self._stamp = stamp
@@ -171,7 +172,7 @@ class CrnnRecognizer:
             try:
                 jobs.append(self._prepare(place, image.pixels))
             except PageError as error:
-                answers[place] = _failure(image, error)
+                answers[place] = failed(image, error)
         for batch, scores in self._scores(jobs):
             for job, decoded in zip(batch, self._decoded(scores), strict=True):
                 answers[job.place] = self._transcript(images[job.place], job, decoded)
@@ -328,20 +329,7 @@ def _batches(jobs: Sequence[_Job], columns: int = _BATCH_COLUMNS) -> Iterator[Se
         yield jobs[first:]
 
 
-def _failure(image: LineImage, error: PageError) -> Failure:
-    page = image.line_id.rpartition("-")[0]
-    return Failure("", Stage.RECOGNIZE, error.kind, error.message, error.remedy, page_id=page)
-
-
 def _has_int8(device: object) -> bool:
     from ocr_core.recognizers.int8 import fast_int8
 
     return getattr(device, "type", "cpu") == "cpu" and fast_int8()
-
-
-def _has_bf16(device: object) -> bool:
-    import torch
-
-    if getattr(device, "type", "cpu") != "cpu":
-        return True
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

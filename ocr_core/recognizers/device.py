@@ -31,3 +31,12 @@ def torch_device(name: str) -> torch.device:
             remedy="Give auto or cpu, or install a PyTorch that fits the driver: `warraq doctor` tells more.",
         )
     return torch.device(name)
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether a processor multiplies bfloat16 in hardware; on others it is slower than float32."""
+    import torch
+
+    if device.type != "cpu":
+        return True
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from ocr_core.errors import ModelError, PageError
 from ocr_core.models import WEIGHTS, verified_bytes
-from ocr_core.recognizers.crnn import _failure, _has_bf16
-from ocr_core.recognizers.device import torch_device
+from ocr_core.recognizers.device import has_bf16, torch_device
 from ocr_core.recognizers.glyph_network import CLASSES, kind_of
 from ocr_core.recognizers.glyph_picture import as_input, glyph_picture, ink_of
-from ocr_core.recognizers.protocol import Alternative
+from ocr_core.recognizers.protocol import Alternative, failed
 from ocr_core.records import Box, EngineStamp, Failure, GreyImage, LineImage, Transcript, Word
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ class GlyphRecognizer:
 
         self._device = torch_device(device)
         self._kind = kind_of(network)
-        self._type = torch.bfloat16 if _has_bf16(self._device) else torch.float32
+        self._type = torch.bfloat16 if has_bf16(self._device) else torch.float32
         folded = network.folded().to(self._device, self._type)
         self._network: Any = folded.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._stamp = stamp
@@ -85,7 +84,7 @@ class GlyphRecognizer:
             try:
                 inks.append((place, _ink(image.pixels)))
             except PageError as error:
-                answers[place] = _failure(image, error)
+                answers[place] = failed(image, error)
         rows = self._probabilities([ink for _, ink in inks])
         for (place, ink), row in zip(inks, rows, strict=True):
             answers[place] = self._transcript(images[place].line_id, ink, row)

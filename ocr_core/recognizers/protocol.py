@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from ocr_core.records import EngineStamp, Failure, LineImage, Transcript
+from ocr_core.errors import PageError
+from ocr_core.records import EngineStamp, Failure, LineImage, Stage, Transcript
 
 
 class Recognizer(Protocol):
@@ -20,6 +21,12 @@ class Recognizer(Protocol):
     def stamp(self) -> EngineStamp: ...
 
     def recognize(self, images: Sequence[LineImage]) -> list[Transcript | Failure]: ...
+
+
+def failed(image: LineImage, error: PageError) -> Failure:
+    """The answer for an image that cannot be read."""
+    page = image.line_id.rpartition("-")[0]
+    return Failure("", Stage.RECOGNIZE, error.kind, error.message, error.remedy, page_id=page)
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,7 +177,7 @@ def pull_published(
     """Pull the published checkpoint and turn it once into safetensors and a card, in the folder of pulled models.
 
     Args:
-        source, root: as for `models.remote.fetch`.
+        source, root: as for `models.remote.fetched`.
         characters: as for `read_checkpoint`.
 
     Raises:

@@ -15,8 +15,8 @@ import numpy as np
 
 from ocr_core.errors import PageError
 from ocr_core.models import sha256_of
-from ocr_core.recognizers.crnn import _failure
 from ocr_core.recognizers.device import torch_device
+from ocr_core.recognizers.protocol import failed
 from ocr_core.recognizers.trocr_file import WEIGHTS_FILE, TrocrFolder, load_folder
 from ocr_core.recognizers.trocr_images import check_line, model_input, prepared
 from ocr_core.records import EngineStamp, Failure, GreyImage, LineImage, Transcript
@@ -107,7 +107,7 @@ class TrocrRecognizer:
                 check_line(image.pixels)
                 good.append(place)
             except PageError as error:
-                answers[place] = _failure(image, error)
+                answers[place] = failed(image, error)
         for place, reading in zip(good, self.readings([images[p].pixels for p in good]), strict=True):
             flags = (("loop",) if reading.loops else ()) + (() if reading.ended else ("truncated",))
             name = images[place].line_id

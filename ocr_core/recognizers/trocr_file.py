@@ -96,14 +96,6 @@ def save_folder(folder: Path, loaded: TrocrFolder) -> None:
     (folder / EXTRA).write_text(json.dumps({"steps": list(loaded.steps)}) + "\n", "utf-8")
 
 
-def is_folder(path: Path) -> bool:
-    """Whether a path looks like a folder of this kind."""
-    try:
-        return bool(_config(path))
-    except ModelError:
-        return False
-
-
 def _config(folder: Path) -> dict[str, Any]:
     try:
         values: dict[str, Any] = json.loads((folder / "config.json").read_text("utf-8"))

@@ -128,8 +128,7 @@ STEPS: Mapping[Step, Callable[[GreyImage], GreyImage]] = {
     "median": median,
     "adaptive-threshold": adaptive_threshold,
 }
-PUBLISHED_STEPS: tuple[Step, ...] = ("non-local-means", "median", "adaptive-threshold")
-"""In the order of the published project."""
+"""In the order in which the published project takes them."""
 
 
 def prepared(picture: NDArray[np.uint8], steps: Sequence[Step]) -> GreyImage:

@@ -28,7 +28,7 @@ def pull_trocr(name: str = NAME, source: Path | None = None, root: Path | None =
     """Pull the model's files, load them once to see that they are whole, and write a card beside them.
 
     Args:
-        source, root: as for `models.remote.fetch`.
+        source, root: as for `models.remote.fetched`.
 
     Raises:
         MissingDependency: the hub cannot be reached.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from ocr_core.errors import LibraryError
 from ocr_core.library import Library, Snapshot, durable
-from ocr_core.library.manifest import DataFile
+from ocr_core.library.manifest import grouped
 from ocr_core.library.views import open_files
 from ocr_core.search import build, index_files
 from ocr_core.search.index_files import FOLDER, Index, Live, load
@@ -172,7 +172,8 @@ def _read(snapshot: Snapshot, fresh: pa.Table) -> Iterator[build.Part]:
         for r in fresh.group_by(["collection", "run_id"]).aggregate([]).to_pylist()
     }
     left = np.ones(fresh.num_rows, np.bool_)
-    groups = list(_groups(f for f in snapshot.files("lines") if (f.collection, f.run_id) in runs))
+    stored = (f for f in snapshot.files("lines") if (f.collection, f.run_id) in runs)
+    groups = list(grouped(stored, lambda file: file.rows, SEGMENT_LINES))
     for number, files in enumerate(groups or [[]]):
         with reading_library(snapshot.root), closing(duckdb.connect(":memory:")) as con:
             con.execute("SET TimeZone = 'UTC'")
@@ -193,19 +194,6 @@ def _read(snapshot: Snapshot, fresh: pa.Table) -> Iterator[build.Part]:
             yield build.tokenize(
                 fresh.filter(pa.array(here)).drop_columns(["page"]), lines.set_column(0, "page", page)
             )
-
-
-def _groups(files: Iterable[DataFile]) -> Iterator[list[DataFile]]:
-    group: list[DataFile] = []
-    rows = 0
-    for file in files:
-        if group and rows + file.rows > SEGMENT_LINES:
-            yield group
-            group, rows = [], 0
-        group.append(file)
-        rows += file.rows
-    if group:
-        yield group
 
 
 # -- keeping segments few ------------------------------------------------------------------------------------

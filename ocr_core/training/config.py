@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from ocr_core.errors import UsageError
+from ocr_core.training.settings import Settings, load_settings
 
-CONFIGS = Path(__file__).parent / "configs"
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class SyntheticSettings(_Settings):
+class SyntheticSettings(Settings):
     """Lines to be drawn of a text (see `training.lines`).
 
     Attributes:
@@ -34,7 +28,7 @@ class SyntheticSettings(_Settings):
     processes: int = Field(2, ge=1)
 
 
-class CorpusSettings(_Settings):
+class CorpusSettings(Settings):
     """One corpus of transcribed lines.
 
     Attributes:
@@ -65,7 +59,7 @@ class CorpusSettings(_Settings):
     synthetic: SyntheticSettings = SyntheticSettings()
 
 
-class NetworkSettings(_Settings):
+class NetworkSettings(Settings):
     """Which network, its shape, and what it starts from.
 
     Attributes:
@@ -87,7 +81,7 @@ class NetworkSettings(_Settings):
     dropout: Share = 0.2
 
 
-class AugmentSettings(_Settings):
+class AugmentSettings(Settings):
     """Strength of the distortions; all 0 shows every line as it is."""
 
     geometry: float = Field(1.0, ge=0, le=3)
@@ -95,7 +89,7 @@ class AugmentSettings(_Settings):
     probability: Share = 0.9
 
 
-class ScheduleSettings(_Settings):
+class ScheduleSettings(Settings):
     """Length, optimiser and learning rate.
 
     Attributes:
@@ -133,7 +127,7 @@ class ScheduleSettings(_Settings):
     auxiliary: float = Field(0.3, ge=0, le=1)
 
 
-class RunSettings(_Settings):
+class RunSettings(Settings):
     """Where a run lives and how it uses the machine.
 
     Attributes:
@@ -152,7 +146,7 @@ class RunSettings(_Settings):
     evaluate_lines: int = Field(600, ge=1)
 
 
-class TrainSettings(_Settings):
+class TrainSettings(Settings):
     """Everything `train_crnn` needs. `data` is the folder that corpora's paths start from.
 
     Attributes:
@@ -177,25 +171,6 @@ class TrainSettings(_Settings):
         return self
 
 
-def load_config(path: Path, **changes: Path | None) -> TrainSettings:
-    """Read a TOML file of `TrainSettings`.
-
-    Args:
-        path: the file; or the name of one that comes with Warraq, `crnn-latin` or `crnn-published`.
-        changes: `data` and `folder`, to replace those of the file.
-
-    Raises:
-        UsageError: the file is missing, not TOML, or has unknown keys or values out of bounds.
-    """
-    own = CONFIGS / f"{path}.toml"
-    if len(path.parts) == 1 and not path.suffix and not path.exists() and own.is_file():
-        path = own
-    try:
-        values = tomllib.loads(path.read_text("utf-8"))
-        if changes.get("data"):
-            values["data"] = changes["data"]
-        if changes.get("folder"):
-            values.setdefault("run", {})["folder"] = changes["folder"]
-        return TrainSettings.model_validate(values)
-    except (OSError, tomllib.TOMLDecodeError, ValidationError) as error:
-        raise UsageError(f"{path}: {error}", remedy="Correct the training configuration.") from error
+def load_config(path: Path, *, data: Path | None = None, folder: Path | None = None) -> TrainSettings:
+    """The settings of a line reader's training: see `settings.load_settings`."""
+    return load_settings(TrainSettings, path, data=data, folder=folder)

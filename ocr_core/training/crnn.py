@@ -11,13 +11,13 @@ from dataclasses import asdict, dataclass, field
 import torch
 from torch import Tensor, nn
 
-from ocr_core.errors import ModelError, NothingToDo
-from ocr_core.models.pickled import open_pickled
+from ocr_core.errors import NothingToDo
 from ocr_core.recognizers.charset import Charset
 from ocr_core.recognizers.device import torch_device
 from ocr_core.training.batches import Batch, epoch_batches, plan_epoch
 from ocr_core.training.cache import LineCache, prepare
 from ocr_core.training.calibrate import Calibration, calibrate
+from ocr_core.training.checkpoints import CHECKPOINT, load_checkpoint, other_run, save_checkpoint
 from ocr_core.training.config import ScheduleSettings, TrainSettings
 from ocr_core.training.curves import note_evaluation, write_curves
 from ocr_core.training.evaluate import Reading, mean_loss, read_lines
@@ -28,8 +28,6 @@ from ocr_core.training.networks import LEAST, LineNetwork, begin, same_shape, sh
 from ocr_core.training.schedule import Progress, fraction_done, rate_of, take_error, take_loss
 
 logger = logging.getLogger(__name__)
-
-CHECKPOINT = "checkpoint.pt"
 
 
 @dataclass(slots=True)
@@ -277,24 +275,16 @@ def _save(run: _Run) -> None:
         "optimiser": run.optimiser.state_dict(),
         "progress": asdict(run.progress),
     }
-    path = run.settings.run.folder / CHECKPOINT
-    torch.save(state, path.with_suffix(".part"))
-    path.with_suffix(".part").replace(path)
+    save_checkpoint(run.settings.run.folder, state)
 
 
 def _resume(run: _Run) -> None:
-    path = run.settings.run.folder / CHECKPOINT
-    remedy = "Take it away to begin the run anew, or restore it from a copy."
-    state = open_pickled(path, remedy=remedy, device=run.settings.run.device)
-    parts = {"shape", "characters", "network", "average", "optimiser", "progress"}
-    if not isinstance(state, dict) or not parts <= set(state):
-        raise ModelError(f"{path} is not the checkpoint of a run", remedy=remedy)
+    folder = run.settings.run.folder
+    parts = ("shape", "characters", "network", "average", "optimiser", "progress")
+    state = load_checkpoint(folder, parts, run.settings.run.device)
     shape, found = (dict(s, dropout=0) for s in (shape_of(run.network), state["shape"]))
     if state["characters"] != run.charset.characters or found != shape:
-        raise ModelError(
-            f"{path} is of another network or other data",
-            remedy="Choose another run folder, or take up the configuration that the run began with.",
-        )
+        raise other_run(folder, "another network or other data")
     run.network.load_state_dict(state["network"])
     run.average = state["average"]
     run.optimiser.load_state_dict(state["optimiser"])

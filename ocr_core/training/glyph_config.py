@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from ocr_core.errors import UsageError
-
-
-class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from ocr_core.training.settings import Settings
 
 
-class GlyphSetSettings(_Settings):
+class GlyphSetSettings(Settings):
     """One set of labelled pictures.
 
     Attributes:
@@ -44,7 +39,7 @@ class GlyphSetSettings(_Settings):
     source: str = ""
 
 
-class GlyphScheduleSettings(_Settings):
+class GlyphScheduleSettings(Settings):
     """Length, optimiser and learning rate.
 
     Attributes:
@@ -65,7 +60,7 @@ class GlyphScheduleSettings(_Settings):
     ema: float = Field(0.998, ge=0, lt=1)
 
 
-class GlyphRunSettings(_Settings):
+class GlyphRunSettings(Settings):
     """Where a run lives and how it uses the machine."""
 
     folder: Path
@@ -75,7 +70,7 @@ class GlyphRunSettings(_Settings):
     seed: int = 1
 
 
-class GlyphSettings(_Settings):
+class GlyphSettings(Settings):
     """Everything `train_glyphs` needs. `data` is the folder that the sets' paths start from; `augment` is the strength of
     the distortions, 0 for none."""
 
@@ -87,20 +82,3 @@ class GlyphSettings(_Settings):
     sets: tuple[GlyphSetSettings, ...] = Field(min_length=1)
     schedule: GlyphScheduleSettings = GlyphScheduleSettings()
     run: GlyphRunSettings
-
-
-def load_glyph_config(path: Path, *, data: Path | None = None, folder: Path | None = None) -> GlyphSettings:
-    """Read a TOML file of `GlyphSettings`; `data` and `folder` replace those of the file.
-
-    Raises:
-        UsageError: the file is missing, not TOML, or has unknown keys or values out of bounds.
-    """
-    try:
-        values = tomllib.loads(path.read_text("utf-8"))
-        if data:
-            values["data"] = data
-        if folder:
-            values.setdefault("run", {})["folder"] = folder
-        return GlyphSettings.model_validate(values)
-    except (OSError, tomllib.TOMLDecodeError, ValidationError) as error:
-        raise UsageError(f"{path}: {error}", remedy="Correct the training configuration.") from error

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-import pickle
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,10 +15,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ocr_core.errors import ModelError
 from ocr_core.recognizers.glyph_file import write_glyphs
 from ocr_core.recognizers.glyph_network import GlyphKind, GlyphNetwork, new_network
 from ocr_core.recognizers.glyph_picture import as_input
+from ocr_core.training.checkpoints import CHECKPOINT, load_checkpoint, other_run, save_checkpoint
 from ocr_core.training.glyph_card import measured, write_glyph_card
 from ocr_core.training.glyph_config import GlyphScheduleSettings, GlyphSettings
 from ocr_core.training.glyph_data import Distorter, GlyphSet, plain_batches, read_set
@@ -27,7 +26,6 @@ from ocr_core.training.glyph_report import confusion_html
 
 logger = logging.getLogger(__name__)
 
-CHECKPOINT = "checkpoint.pt"
 _BATCH = 256
 
 
@@ -231,25 +229,15 @@ def _save(run: _Run) -> None:
         "epoch": run.epoch,
         "step": run.step,
     }
-    path = run.settings.run.folder / CHECKPOINT
-    torch.save(state, path.with_suffix(".part"))
-    path.with_suffix(".part").replace(path)
+    save_checkpoint(run.settings.run.folder, state)
 
 
 def _resume(run: _Run) -> None:
-    path = run.settings.run.folder / CHECKPOINT
-    try:
-        state = torch.load(path, map_location=run.settings.run.device, weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
-        raise ModelError(
-            f"the checkpoint {path} cannot be read: {str(error).splitlines()[0]}",
-            remedy="Take it away to begin the run anew, or restore it from a copy.",
-        ) from error
+    folder = run.settings.run.folder
+    parts = ("network_kind", "network", "average", "optimiser", "epoch", "step")
+    state = load_checkpoint(folder, parts, run.settings.run.device)
     if state["network_kind"] != run.settings.network:
-        raise ModelError(
-            f"{path} is of the {state['network_kind']} network",
-            remedy="Choose another run folder, or take up the configuration that the run began with.",
-        )
+        raise other_run(folder, f"the {state['network_kind']} network")
     run.network.load_state_dict(state["network"])
     run.average = state["average"]
     run.optimiser.load_state_dict(state["optimiser"])

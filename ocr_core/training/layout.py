@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import json
 import logging
-import pickle
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ocr_core.errors import ModelError
 from ocr_core.records import GreyImage
+from ocr_core.training.checkpoints import CHECKPOINT, load_checkpoint, other_run, save_checkpoint
 from ocr_core.training.config import ScheduleSettings
 from ocr_core.training.gradients import autocast
 from ocr_core.training.layout_augment import distorted_piece, plain_piece
@@ -35,7 +33,6 @@ from ocr_core.training.schedule import learning_rate
 
 logger = logging.getLogger(__name__)
 
-CHECKPOINT = "checkpoint.pt"
 _AHEAD = 4
 """Batches made ahead of the step that takes them."""
 _PAUSE = 30.0
@@ -331,36 +328,16 @@ def _save(run: _Run) -> None:
         "optimiser": run.optimiser.state_dict(),
         "progress": asdict(run.progress),
     }
-    path = run.settings.run.folder / CHECKPOINT
-    torch.save(state, path.with_suffix(".part"))
-    path.with_suffix(".part").replace(path)
-
-
-def load_checkpoint(path: Path, device: str = "cpu") -> dict[str, object]:
-    """The state of a run.
-
-    Raises:
-        ModelError: the file is no checkpoint.
-    """
-    try:
-        state: dict[str, object] = torch.load(path, map_location=device, weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
-        raise ModelError(
-            f"the checkpoint {path} cannot be read: {str(error).splitlines()[0]}",
-            remedy="Take it away to begin the run anew, or restore it from a copy.",
-        ) from error
-    return state
+    save_checkpoint(run.settings.run.folder, state)
 
 
 def _resume(run: _Run) -> None:
-    path = run.settings.run.folder / CHECKPOINT
-    state = load_checkpoint(path, run.settings.run.device)
-    if tuple(state["channels"]) != run.network.channels:  # type: ignore[arg-type]
-        raise ModelError(
-            f"{path} is of another network",
-            remedy="Choose another run folder, or take up the configuration that the run began with.",
-        )
-    run.network.load_state_dict(state["network"])  # type: ignore[arg-type]
-    run.average = state["average"]  # type: ignore[assignment]
-    run.optimiser.load_state_dict(state["optimiser"])  # type: ignore[arg-type]
-    run.progress = LayoutProgress(**state["progress"])  # type: ignore[arg-type]
+    folder = run.settings.run.folder
+    parts = ("channels", "network", "average", "optimiser", "progress")
+    state = load_checkpoint(folder, parts, run.settings.run.device)
+    if tuple(state["channels"]) != run.network.channels:
+        raise other_run(folder, "another network")
+    run.network.load_state_dict(state["network"])
+    run.average = state["average"]
+    run.optimiser.load_state_dict(state["optimiser"])
+    run.progress = LayoutProgress(**state["progress"])

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from ocr_core.errors import UsageError
 from ocr_core.training.config import CorpusSettings, RunSettings, Share
+from ocr_core.training.settings import Settings
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class SyntheticSettings(_Settings):
+class SyntheticSettings(Settings):
     """Synthetic Arabic pages: real layouts (PAGE XML without pictures) filled with text set in fonts.
 
     Attributes:
@@ -37,13 +32,13 @@ class SyntheticSettings(_Settings):
     source: str = ""
 
 
-class LayoutNetworkSettings(_Settings):
+class LayoutNetworkSettings(Settings):
     """Channels at 1/2, 1/4, 1/8, 1/16 and 1/32 of the page's resolution."""
 
     channels: tuple[int, int, int, int, int] = (16, 32, 48, 64, 96)
 
 
-class LayoutAugmentSettings(_Settings):
+class LayoutAugmentSettings(Settings):
     """How far training pages are distorted.
 
     Attributes:
@@ -59,7 +54,7 @@ class LayoutAugmentSettings(_Settings):
     wear: Share = 1.0
 
 
-class LayoutScheduleSettings(_Settings):
+class LayoutScheduleSettings(Settings):
     """Length and learning rate: one cycle over `minutes` of training, or over `steps` where `minutes` is not set.
 
     Attributes:
@@ -84,7 +79,7 @@ class LayoutCorpus(CorpusSettings):
     format: Literal["pages"] = "pages"
 
 
-class LayoutTrainSettings(_Settings):
+class LayoutTrainSettings(Settings):
     """Everything `train_layout` needs. `data` is the folder that corpora's paths start from."""
 
     name: str = "layout"
@@ -96,22 +91,3 @@ class LayoutTrainSettings(_Settings):
     augment: LayoutAugmentSettings = LayoutAugmentSettings()
     schedule: LayoutScheduleSettings = LayoutScheduleSettings()
     run: RunSettings
-
-
-def load_layout_config(
-    path: Path, *, data: Path | None = None, folder: Path | None = None
-) -> LayoutTrainSettings:
-    """Read a TOML file of `LayoutTrainSettings`; `data` and `folder` replace those of the file.
-
-    Raises:
-        UsageError: the file is missing, not TOML, or has unknown keys or values out of bounds.
-    """
-    try:
-        values = tomllib.loads(path.read_text("utf-8"))
-        if data is not None:
-            values["data"] = data
-        if folder is not None:
-            values.setdefault("run", {})["folder"] = folder
-        return LayoutTrainSettings.model_validate(values)
-    except (OSError, tomllib.TOMLDecodeError, ValidationError) as error:
-        raise UsageError(f"{path}: {error}", remedy="Correct the training configuration.") from error

@@ -10,14 +10,13 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
-import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from ocr_core.bidi import turned
 from ocr_core.errors import UsageError
@@ -27,6 +26,7 @@ from ocr_core.training.cache import document_of, split_of
 from ocr_core.training.config import CorpusSettings, TrainSettings, load_config
 from ocr_core.training.ground_truth import read_cut_lines, read_pages
 from ocr_core.training.lines import synthetic_texts
+from ocr_core.training.settings import REMEDY, Settings, load_settings, packaged
 from ocr_core.training.text import is_markup, normalise_text
 
 log = logging.getLogger(__name__)
@@ -35,17 +35,15 @@ _SYNTHETIC_LINES = 4
 """Lines of text for each synthetic line that a reader is shown."""
 
 
-class DecodingSettings(BaseModel):
+class DecodingSettings(Settings):
     """How a beam search weighs the model (see `recognizers.beam`)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     alpha: float = Field(0.5, ge=0, le=5)
     beta: float = Field(1.0, ge=-5, le=10)
     beam: int = Field(8, ge=1, le=1000)
 
 
-class NgramSettings(BaseModel):
+class NgramSettings(Settings):
     """Everything `train_ngram` needs.
 
     Attributes:
@@ -53,8 +51,6 @@ class NgramSettings(BaseModel):
         least: for each length from 1 on, how often an n-gram must occur to be kept; never falling.
         shares: of each corpus's lines, 0..1; a corpus that is not named is used whole. A hash of the line decides.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = "lm-latin"
     version: str = "1"
@@ -66,21 +62,15 @@ class NgramSettings(BaseModel):
 
 
 def load_ngram_config(path: Path) -> NgramSettings:
-    """Read a TOML file of `NgramSettings`; `corpora` is relative to it.
+    """As `settings.load_settings`; `corpora` is relative to the file.
 
     Raises:
-        UsageError: the file is missing, not TOML, or has unknown keys or values out of bounds.
+        UsageError: besides, `least` does not fit `order`.
     """
-    try:
-        settings = NgramSettings.model_validate(tomllib.loads(path.read_text("utf-8")))
-    except (OSError, tomllib.TOMLDecodeError, ValidationError) as error:
-        raise UsageError(f"{path}: {error}", remedy="Correct the training configuration.") from error
+    settings = load_settings(NgramSettings, path)
     if len(settings.least) != settings.order or list(settings.least) != sorted(settings.least):
-        raise UsageError(
-            f"{path}: `least` needs {settings.order} numbers that never fall",
-            remedy="Correct the training configuration.",
-        )
-    return settings.model_copy(update={"corpora": path.parent / settings.corpora})
+        raise UsageError(f"{path}: `least` needs {settings.order} numbers that never fall", remedy=REMEDY)
+    return settings.model_copy(update={"corpora": packaged(path).parent / settings.corpora})
 
 
 def train_ngram(settings: NgramSettings, folder: Path, data: Path | None = None) -> Path:

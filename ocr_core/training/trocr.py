@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-import pickle
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -20,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ocr_core.errors import ModelError, UsageError
+from ocr_core.errors import UsageError
 from ocr_core.ground import fade_outside
 from ocr_core.models.card import DataSource, Figure, ModelCard, sha256_of, write_card
 from ocr_core.recognizers.trocr import KIND, TrocrRecognizer, stamp_of
@@ -29,13 +28,13 @@ from ocr_core.recognizers.trocr_images import model_input, prepared
 from ocr_core.recognizers.trocr_pull import model_folder
 from ocr_core.records import EngineStamp, GreyImage
 from ocr_core.training.cache import NOMINAL, CachedLine, LineCache, prepare
+from ocr_core.training.checkpoints import CHECKPOINT, load_checkpoint, other_run, save_checkpoint
 from ocr_core.training.metrics import ErrorRates, error_rates
 from ocr_core.training.trocr_augment import distorted
 from ocr_core.training.trocr_config import TrocrScheduleSettings, TrocrSettings
 
 logger = logging.getLogger(__name__)
 
-CHECKPOINT = "checkpoint.pt"
 _MOST_TOKENS = 128
 _GPU_BATCHES = (64, 32, 16, 8, 4, 2, 1)
 _CPU_BATCH = 4
@@ -295,21 +294,17 @@ def _save(run: _Run) -> None:
         "best": run.best,
         "bad": run.bad,
     }
-    path = run.settings.run.folder / CHECKPOINT
-    torch.save(state, path.with_suffix(".part"))
-    path.with_suffix(".part").replace(path)
+    save_checkpoint(run.settings.run.folder, state)
 
 
 def _resume(run: _Run) -> None:
-    path = run.settings.run.folder / CHECKPOINT
+    folder = run.settings.run.folder
+    parts = ("model", "optimiser", "batch", "epoch", "step", "best", "bad")
+    state = load_checkpoint(folder, parts, run.device)
     try:
-        state = torch.load(path, map_location=run.device, weights_only=True)
         run.loaded.model.load_state_dict(state["model"], strict=True)
         run.optimiser.load_state_dict(state["optimiser"])
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, KeyError, ValueError) as error:
-        raise ModelError(
-            f"the checkpoint {path} does not fit this run: {str(error).splitlines()[0]}",
-            remedy="Take it away to begin the run anew, or restore it from a copy.",
-        ) from error
+    except (RuntimeError, KeyError, ValueError) as error:
+        raise other_run(folder, f"another model: {str(error).splitlines()[0]}") from error
     run.batch = state["batch"]
     run.epoch, run.step, run.best, run.bad = (state[key] for key in ("epoch", "step", "best", "bad"))

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from ocr_core.errors import UsageError
 from ocr_core.recognizers.trocr_images import Step
 from ocr_core.training.config import CorpusSettings
+from ocr_core.training.settings import Settings
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class TrocrScheduleSettings(_Settings):
+class TrocrScheduleSettings(Settings):
     """Length and learning rate; the defaults are those of the published project.
 
     Attributes:
@@ -39,7 +34,7 @@ class TrocrScheduleSettings(_Settings):
     evaluate_lines: int = Field(500, ge=1)
 
 
-class TrocrRunSettings(_Settings):
+class TrocrRunSettings(Settings):
     """Where a run lives and how it uses the machine.
 
     Attributes:
@@ -56,7 +51,7 @@ class TrocrRunSettings(_Settings):
     seed: int = 1
 
 
-class TrocrSettings(_Settings):
+class TrocrSettings(Settings):
     """Everything `train_trocr` needs.
 
     Attributes:
@@ -75,20 +70,3 @@ class TrocrSettings(_Settings):
     augment: float = Field(1.0, ge=0, le=3)
     schedule: TrocrScheduleSettings = TrocrScheduleSettings()
     run: TrocrRunSettings
-
-
-def load_trocr_config(path: Path, *, data: Path | None = None, folder: Path | None = None) -> TrocrSettings:
-    """Read a TOML file of `TrocrSettings`; `data` and `folder` replace those of the file.
-
-    Raises:
-        UsageError: the file is missing, not TOML, or has unknown keys or values out of bounds.
-    """
-    try:
-        values = tomllib.loads(path.read_text("utf-8"))
-        if data:
-            values["data"] = data
-        if folder:
-            values.setdefault("run", {})["folder"] = folder
-        return TrocrSettings.model_validate(values)
-    except (OSError, tomllib.TOMLDecodeError, ValidationError) as error:
-        raise UsageError(f"{path}: {error}", remedy="Correct the training configuration.") from error

@@ -12,7 +12,6 @@ from ocr_core.errors import NothingToDo
 from ocr_core.models import WEIGHTS
 from ocr_core.recognizers.crnn import CrnnRecognizer
 from ocr_core.training.config import TrainSettings
-from ocr_core.training.synthetic import find_fonts, joins
 from tests.conftest import ROOT
 
 
@@ -53,16 +52,12 @@ def test_without_held_out_pages_there_is_nothing_to_measure(letters: Path) -> No
         measure_language_model(letters / "lm-latin.json", "crnn-latin", _settings(letters, []))
 
 
-def test_synthetic_arabic_is_measured_in_reading_order(tmp_path: Path) -> None:
-    fonts = Path("/usr/share/fonts")
-    found = [f for f in find_fonts(fonts, "ابتكلم", exclude=("Mono",)) if joins(f)] if fonts.is_dir() else []
-    if not found:
-        pytest.skip("no Arabic font below /usr/share/fonts")
+def test_synthetic_arabic_is_measured_in_reading_order(tmp_path: Path, arabic_font: Path) -> None:
     for suffix in ("json", "safetensors"):
         shutil.copy(WEIGHTS / f"lm-ar.{suffix}", tmp_path)
     text = "كتاب التاريخ الكبير في أخبار الزمان\nوقال الشيخ رحمه الله تعالى في هذا الباب\n"
     (tmp_path / "text.txt").write_text(text, "utf-8")
-    drawn = {"lines": 24, "fonts": found[0].parent, "processes": 1, "hand": 0}
+    drawn = {"lines": 24, "fonts": arabic_font.parent, "processes": 1, "hand": 0}
     corpus = {
         "name": "drawn",
         "format": "synthetic",

@@ -15,7 +15,7 @@ from ocr_core.models.remote import (
     MODELS_VARIABLE,
     RemoteModel,
     drop_downloads,
-    fetch,
+    fetched,
     models_folder,
     pulled,
     remote_model,
@@ -68,24 +68,28 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Hub]]:
 
 
 def test_a_first_pull_pins_the_commit_and_records_the_digest(hub: type[Hub], tmp_path: Path) -> None:
-    path = fetch(MODEL, root=tmp_path)["best.pth"]
-    assert path.read_bytes() == b"weights"
+    with fetched(MODEL, root=tmp_path) as paths:
+        path = paths["best.pth"]
+        assert path.read_bytes() == b"weights"
+        assert pulled("m", tmp_path) is None
     record = pulled("m", tmp_path)
     assert record is not None
     assert record.revision == COMMIT
     assert record.sha256 == {"best.pth": sha256_of(path)}
     asked = len(hub.asked)
-    fetch(MODEL, root=tmp_path)
+    with fetched(MODEL, root=tmp_path):
+        pass
     assert len(hub.asked) == asked
     drop_downloads("m", tmp_path)
-    fetch(MODEL, root=tmp_path)
+    with fetched(MODEL, root=tmp_path):
+        pass
     assert COMMIT in hub.asked[-1]
 
 
 def test_what_is_not_there_is_said_with_a_remedy(hub: type[Hub], tmp_path: Path) -> None:
     other = RemoteModel("m", "kind", "someone/something", "main", ("other.pth",), "MIT", 1)
-    with pytest.raises(MissingDependency, match="someone/something") as caught:
-        fetch(other, root=tmp_path)
+    with pytest.raises(MissingDependency, match="someone/something") as caught, fetched(other, root=tmp_path):
+        pass
     assert "--from" in caught.value.remedy
     assert pulled("m", tmp_path) is None
 
@@ -93,21 +97,26 @@ def test_what_is_not_there_is_said_with_a_remedy(hub: type[Hub], tmp_path: Path)
 def test_files_given_by_hand(tmp_path: Path) -> None:
     (tmp_path / "best.pth").write_bytes(b"x")
     for source in (tmp_path, tmp_path / "best.pth"):
-        assert fetch(MODEL, source, tmp_path / "models") == {"best.pth": tmp_path / "best.pth"}
-    with pytest.raises(ModelError, match="not there"):
-        fetch(MODEL, tmp_path / "none", tmp_path / "models")
+        with fetched(MODEL, source, tmp_path / "models") as paths:
+            assert paths == {"best.pth": tmp_path / "best.pth"}
+    with pytest.raises(ModelError, match="not there"), fetched(MODEL, tmp_path / "none", tmp_path / "models"):
+        pass
 
 
 def test_another_file_than_the_first_is_refused(tmp_path: Path) -> None:
     source = tmp_path / "best.pth"
     source.write_bytes(b"x")
-    fetch(MODEL, source, tmp_path / "models")
+    with fetched(MODEL, source, tmp_path / "models"):
+        pass
     source.write_bytes(b"y")
-    with pytest.raises(ModelError, match="not the file pulled first"):
-        fetch(MODEL, source, tmp_path / "models")
+    with (
+        pytest.raises(ModelError, match="not the file pulled first"),
+        fetched(MODEL, source, tmp_path / "models"),
+    ):
+        pass
     known = RemoteModel("k", "kind", "a/b", "main", ("best.pth",), "MIT", 1, (("best.pth", "0" * 64),))
-    with pytest.raises(ModelError, match="that Warraq knows"):
-        fetch(known, source, tmp_path / "models")
+    with pytest.raises(ModelError, match="that Warraq knows"), fetched(known, source, tmp_path / "models"):
+        pass
     assert pulled("k", tmp_path / "models") is None
 
 

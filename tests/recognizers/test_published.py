@@ -97,7 +97,7 @@ def test_files_of_weights(tmp_path: Path) -> None:
     header = {"format": FORMAT, "characters": CHARACTERS, "preparation": EVENED}
     for change, message in (
         ({"format": "x"}, "not a warraq"),
-        ({"preparation": "x"}, "not a warraq"),
+        ({"preparation": "x"}, "does not say how"),
         ({"characters": CHARACTERS[1:]}, "does not fit"),
     ):
         save_file(tensors, path, metadata=header | change)

@@ -18,8 +18,9 @@ from ocr_core.recognizers.crnn_network import Crnn, CrnnShape
 from ocr_core.recognizers.register import load_reader
 from ocr_core.training.batches import make_batch
 from ocr_core.training.cache import LineCache, prepare
+from ocr_core.training.checkpoints import CHECKPOINT
 from ocr_core.training.config import ScheduleSettings, TrainSettings, load_config
-from ocr_core.training.crnn import CHECKPOINT, train_crnn
+from ocr_core.training.crnn import train_crnn
 from ocr_core.training.curves import METRICS
 from ocr_core.training.evaluate import read_rows
 from ocr_core.training.export import package

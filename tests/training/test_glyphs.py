@@ -16,11 +16,13 @@ from ocr_core.errors import ModelError, UsageError
 from ocr_core.models import read_card
 from ocr_core.recognizers.glyph_network import CLASSES
 from ocr_core.recognizers.glyphs import GlyphRecognizer
+from ocr_core.training.checkpoints import CHECKPOINT
 from ocr_core.training.glyph_card import HeldOut
-from ocr_core.training.glyph_config import GlyphSetSettings, GlyphSettings, load_glyph_config
+from ocr_core.training.glyph_config import GlyphSetSettings, GlyphSettings
 from ocr_core.training.glyph_data import Distorter, read_set
 from ocr_core.training.glyph_report import GlyphRates, confusion_html
-from ocr_core.training.glyphs import CHECKPOINT, train_glyphs
+from ocr_core.training.glyphs import train_glyphs
+from ocr_core.training.settings import load_settings
 from tests.conftest import ROOT
 
 WRITERS = 8
@@ -120,7 +122,7 @@ def test_a_checkpoint_of_another_network_is_refused(trained: Path, data: Path, t
     with pytest.raises(ModelError, match="is of the compact network"):
         train_glyphs(other)
     (tmp_path / CHECKPOINT).write_bytes(b"no checkpoint")
-    with pytest.raises(ModelError, match="cannot be read"):
+    with pytest.raises(ModelError, match="was not opened"):
         train_glyphs(settings(data, tmp_path))
 
 
@@ -174,7 +176,7 @@ def test_rates_by_hand() -> None:
 
 def test_the_packaged_configurations_are_valid(tmp_path: Path) -> None:
     for name in ("glyphs", "glyphs-published"):
-        found = load_glyph_config(ROOT / f"ocr_core/training/configs/{name}.toml", data=tmp_path)
+        found = load_settings(GlyphSettings, ROOT / f"ocr_core/training/configs/{name}.toml", data=tmp_path)
         assert found.name == name
         assert {s.first_class for s in found.sets} == {0, CLASSES.index("ا")}
     with pytest.raises(ValidationError):

@@ -15,18 +15,8 @@ from ocr_core.training.config import CorpusSettings, RunSettings, SyntheticSetti
 from ocr_core.training.inspection import inspect_corpora
 from ocr_core.training.lines import PAD, draw_line, synthetic_lines, typeset
 from ocr_core.training.ngram import split_texts
-from ocr_core.training.synthetic import find_fonts, joins
 
-FONTS = Path("/usr/share/fonts")
 TEXTS = ("كتاب التاريخ الكبير في أخبار الزمان", "وقال الشيخ رحمه الله تعالى", "مُحَمَّدٌ رسولـه")
-
-
-@pytest.fixture(scope="module")
-def font() -> Path:
-    found = [f for f in find_fonts(FONTS, "ابتكلم", exclude=("Mono",)) if joins(f)] if FONTS.is_dir() else []
-    if not found:
-        pytest.skip("no Arabic font below /usr/share/fonts")
-    return found[0]
 
 
 def settings(folder: Path, font: Path, lines: int) -> TrainSettings:
@@ -54,9 +44,9 @@ def test_lines_are_transcribed_without_vowel_signs_and_in_an_order_that_comes_ba
 
 
 @pytest.mark.parametrize("hand", [False, True])
-def test_a_line_is_dark_on_light_and_fills_its_strip(font: Path, hand: bool) -> None:
+def test_a_line_is_dark_on_light_and_fills_its_strip(arabic_font: Path, hand: bool) -> None:
     for seed in range(4):
-        strip = draw_line("كتاب التاريخ الكبير", font, np.random.default_rng(seed), hand=hand)
+        strip = draw_line("كتاب التاريخ الكبير", arabic_font, np.random.default_rng(seed), hand=hand)
         assert strip.shape[0] == NOMINAL + 2 * PAD
         middle = strip[PAD : PAD + NOMINAL, PAD:-PAD].astype(float)
         assert middle.min() < strip.mean() - 40
@@ -64,17 +54,20 @@ def test_a_line_is_dark_on_light_and_fills_its_strip(font: Path, hand: bool) -> 
         assert dark.sum() > NOMINAL / 3
 
 
-def test_a_longer_text_is_a_longer_line(font: Path) -> None:
+def test_a_longer_text_is_a_longer_line(arabic_font: Path) -> None:
     short, long = (
-        draw_line(text, font, np.random.default_rng(1), hand=False).shape[1] for text in ("كتاب", "كتاب " * 5)
+        draw_line(text, arabic_font, np.random.default_rng(1), hand=False).shape[1]
+        for text in ("كتاب", "كتاب " * 5)
     )
     assert long > 3 * (short - 2 * PAD)
 
 
-def test_the_cache_holds_them_as_they_stand_and_is_the_same_again(font: Path, tmp_path: Path) -> None:
+def test_the_cache_holds_them_as_they_stand_and_is_the_same_again(arabic_font: Path, tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
-    first, second = (LineCache(prepare(settings(tmp_path / name, font, 12), drawn=True)) for name in "ab")
+    first, second = (
+        LineCache(prepare(settings(tmp_path / name, arabic_font, 12), drawn=True)) for name in "ab"
+    )
     assert len(first) >= 9
     assert first.table["text"] == second.table["text"]
     for row in range(len(first)):
@@ -85,15 +78,15 @@ def test_the_cache_holds_them_as_they_stand_and_is_the_same_again(font: Path, tm
     assert any(set(text.split()) & words for text in first.table["text"])
 
 
-def test_a_report_on_them_can_be_made(font: Path, tmp_path: Path) -> None:
-    wanted = settings(tmp_path, font, 10)
+def test_a_report_on_them_can_be_made(arabic_font: Path, tmp_path: Path) -> None:
+    wanted = settings(tmp_path, arabic_font, 10)
     report = inspect_corpora(wanted.corpora, wanted.data)
     assert len(report.samples) == 10
     assert all(sample.height == NOMINAL and sample.defect == "" for sample in report.samples)
 
 
-def test_a_language_model_is_made_of_texts_as_they_stand(font: Path, tmp_path: Path) -> None:
-    train, _ = split_texts(settings(tmp_path, font, 50))
+def test_a_language_model_is_made_of_texts_as_they_stand(arabic_font: Path, tmp_path: Path) -> None:
+    train, _ = split_texts(settings(tmp_path, arabic_font, 50))
     assert len(train["drawn"]) > 150
     assert any(turned("التاريخ") in text for text in train["drawn"])
     assert not any("التاريخ" in text for text in train["drawn"])

@@ -17,8 +17,9 @@ from ocr_core.recognizers.published import PublishedRecognizer
 from ocr_core.recognizers.published_file import EVENED, read_published
 from ocr_core.training.batches import plan_epoch
 from ocr_core.training.cache import LineCache, prepare
+from ocr_core.training.checkpoints import CHECKPOINT
 from ocr_core.training.config import NetworkSettings, ScheduleSettings, TrainSettings, load_config
-from ocr_core.training.crnn import CHECKPOINT, train_crnn
+from ocr_core.training.crnn import train_crnn
 from ocr_core.training.curves import METRICS, read_evaluations
 from ocr_core.training.export import package
 from ocr_core.training.networks import PublishedLines, begin

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,7 +13,6 @@ from ocr_core.training.synthetic import (
     draw_text,
     find_fonts,
     ink_on_paper,
-    joins,
     random_style,
     render_line,
     repen,
@@ -23,20 +21,10 @@ from ocr_core.training.synthetic import (
     warp,
 )
 
-FONTS = Path("/usr/share/fonts")
-
 
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(5)
-
-
-@pytest.fixture(scope="module")
-def arabic_font() -> Path:
-    found = [f for f in find_fonts(FONTS, "ابتكلم", exclude=("Mono",)) if joins(f)] if FONTS.is_dir() else []
-    if not found:
-        pytest.skip("no Arabic font below /usr/share/fonts")
-    return found[0]
 
 
 def blob() -> np.ndarray:

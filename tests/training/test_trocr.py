@@ -17,9 +17,11 @@ from ocr_core.models import read_card, sha256_of
 from ocr_core.recognizers.trocr import TrocrRecognizer
 from ocr_core.recognizers.trocr_file import load_folder
 from ocr_core.training.cache import LineCache, prepare
-from ocr_core.training.trocr import CHECKPOINT, labels_of, nominal, rate_at, train_trocr
+from ocr_core.training.checkpoints import CHECKPOINT
+from ocr_core.training.settings import load_settings
+from ocr_core.training.trocr import labels_of, nominal, rate_at, train_trocr
 from ocr_core.training.trocr_augment import distorted, elastic, perspective
-from ocr_core.training.trocr_config import TrocrScheduleSettings, TrocrSettings, load_trocr_config
+from ocr_core.training.trocr_config import TrocrScheduleSettings, TrocrSettings
 from tests.conftest import ROOT
 from tests.recognizers.tiny_trocr import save_tiny_trocr
 
@@ -146,11 +148,19 @@ def test_training_stops_when_nothing_gets_better(
 def test_a_foreign_checkpoint_is_refused(data: Path, tiny: Path, tmp_path: Path) -> None:
     chosen = settings(data, tiny, tmp_path, epochs=1)
     chosen.run.folder.mkdir(parents=True)
-    torch.save({"model": {"encoder.layernorm.weight": torch.zeros(3)}}, chosen.run.folder / CHECKPOINT)
-    with pytest.raises(ModelError, match="does not fit this run"):
+    path = chosen.run.folder / CHECKPOINT
+    torch.save({"model": {"encoder.layernorm.weight": torch.zeros(3)}}, path)
+    with pytest.raises(ModelError, match="is not the checkpoint of a run"):
         train_trocr(chosen)
-    (chosen.run.folder / CHECKPOINT).write_bytes(b"pickle?")
-    with pytest.raises(ModelError, match="does not fit this run"):
+    path.write_bytes(b"pickle?")
+    with pytest.raises(ModelError, match="was not opened"):
+        train_trocr(chosen)
+    path.unlink()
+    _train_one_epoch(chosen)
+    state = torch.load(path, weights_only=True)
+    state["model"] = {"encoder.layernorm.weight": torch.zeros(3)}
+    torch.save(state, path)
+    with pytest.raises(ModelError, match="another model"):
         train_trocr(chosen)
 
 
@@ -223,7 +233,7 @@ def test_words_of_imgur5k_are_turned_upright(tmp_path: Path) -> None:
 
 
 def test_the_packaged_configuration_has_the_published_settings(tmp_path: Path) -> None:
-    found = load_trocr_config(ROOT / "ocr_core/training/configs/trocr.toml", data=tmp_path)
+    found = load_settings(TrocrSettings, ROOT / "ocr_core/training/configs/trocr.toml", data=tmp_path)
     schedule = found.schedule
     assert (schedule.rate, schedule.warmup, schedule.patience) == (5e-5, 0.1, 3)
     assert found.run.checkpointing

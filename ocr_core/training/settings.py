@@ -1,0 +1,52 @@
+"""What the settings of all trainings share: one TOML file, every key known and bounded."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ocr_core.errors import UsageError
+
+CONFIGS = Path(__file__).parent / "configs"
+REMEDY = "Correct the training configuration."
+
+
+class Settings(BaseModel):
+    """Settings that nothing changes and that hold no key nobody reads."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+S = TypeVar("S", bound=Settings)
+
+
+def load_settings(kind: type[S], path: Path, *, data: Path | None = None, folder: Path | None = None) -> S:
+    """Read a TOML file of `kind`.
+
+    Args:
+        path: the file; or the name of one that comes with Warraq, such as `crnn-latin`.
+        data: in place of `data` of the file, the folder that the paths of corpora start from.
+        folder: in place of `run.folder` of the file.
+
+    Raises:
+        UsageError: the file is missing, not TOML, or has unknown keys or values out of bounds.
+    """
+    path = packaged(path)
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+        if data is not None:
+            values["data"] = data
+        if folder is not None:
+            values.setdefault("run", {})["folder"] = folder
+        return kind.model_validate(values)
+    except (OSError, tomllib.TOMLDecodeError, ValidationError) as error:
+        raise UsageError(f"{path}: {error}", remedy=REMEDY) from error
+
+
+def packaged(path: Path) -> Path:
+    """The configuration of this name that comes with Warraq, where `path` is such a name and no file."""
+    own = CONFIGS / f"{path}.toml"
+    return own if len(path.parts) == 1 and not path.suffix and not path.exists() and own.is_file() else path
