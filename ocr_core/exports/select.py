@@ -200,11 +200,12 @@ def _spans(table: pa.Table) -> dict[tuple[str, str], tuple[int, int]]:
 def _page(head: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> ExportPage:
     fields: dict[str, Any] = {n: fit(v) if isinstance(v, str) else v for n, v in head.items()}
     fields |= {"root": head["root"] or "", "source_path": head["source_path"]}  # they name a file
-    lines = tuple(_line(row, number, head) for number, row in enumerate(rows, 1))
+    lines = tuple(export_line(row, number, head) for number, row in enumerate(rows, 1))
     return ExportPage(**fields, lines=lines)
 
 
-def _line(row: Mapping[str, Any], number: int, page: Mapping[str, Any]) -> ExportLine:
+def export_line(row: Mapping[str, Any], number: int, page: Mapping[str, Any]) -> ExportLine:
+    """A line from its row of `lines`; `page` tells the `width` and `height` of its page, 0 or None where unknown."""
     sheet = Box(0, 0, max(1, page["width"] or 1), max(1, page["height"] or 1))
     box = _inside(Box(row["x0"], row["y0"], row["x1"], row["y1"]), sheet)
     polygon = _points(row["polygon_x"], row["polygon_y"], sheet)
