@@ -15,12 +15,12 @@ from starlette.staticfiles import StaticFiles
 from ocr_core.errors import LibraryError, PageError, UsageError, WarraqError
 from ocr_core.library import Library
 from ocr_core.search.search import Searcher
-from ocr_core.viewer import attempt, browse, find, page, reports
+from ocr_core.viewer import attempt, audits, browse, find, page, reports, writing
 from ocr_core.viewer.attempt_reader import Reader
 from ocr_core.viewer.catalogue import Catalogue
 from ocr_core.viewer.guard import LOCAL_NAMES, Guard
 from ocr_core.viewer.pictures import PagePictures
-from ocr_core.viewer.shared import Shared, render
+from ocr_core.viewer.shared import Shared, asks_for_part, render
 
 STATIC: Final = Path(__file__).parent / "static"
 
@@ -54,7 +54,7 @@ def create_app(library: Library, settings: ViewerSettings | None = None) -> Fast
         reader=Reader(settings.device),
         edit=settings.edit,
     )
-    for part in (browse, find, page, reports, attempt):
+    for part in (browse, find, page, reports, audits, writing, attempt):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_exception_handler(WarraqError, _told)
@@ -84,6 +84,5 @@ def _http(request: Request, error: Exception) -> Response:
 
 def _error(request: Request, status: int, message: str, remedy: str) -> Response:
     """An error as a page, or as the part of one that a script asked for."""
-    partly = request.headers.get("x-warraq") == "part"
-    template = "error_part.html" if partly else "error.html"
+    template = "error_part.html" if asks_for_part(request) else "error.html"
     return render(request, template, status=status, message=message, remedy=remedy)

@@ -16,7 +16,8 @@ import duckdb
 import pyarrow as pa
 
 from ocr_core.errors import LibraryError
-from ocr_core.library import Library
+from ocr_core.library import Library, Snapshot
+from ocr_core.library.schemas import SCHEMAS
 from ocr_core.library.status import COLLECTIONS
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ _STANDING: Final = """
 CREATE TEMP TABLE standing AS
 SELECT row_number() OVER (ORDER BY collection, source_path, page_number, page_id) AS place, * FROM failures
 """
+_WRITTEN: Final = frozenset({"ground_truth", "samples", "audits"})
 _TABLES: Final = {"shelf": _SHELF, "standing": _STANDING}
 
 
@@ -56,6 +58,7 @@ class Catalogue:
         self._turn = threading.Lock()
         self._con: duckdb.DuckDBPyConnection | None = None
         self._version = -1
+        self._files: dict[str, list[str]] = {}
         self._opened_at = self._opening_s = 0.0
         self._kept: dict[str, Any] = {}
 
@@ -116,6 +119,15 @@ class Catalogue:
             "run": page["run_id"],
         }
         return self._ask(None, query, values)
+
+    def written(self, page: Row) -> list[Row]:
+        """What people wrote last about each line of a page, corrections or not."""
+        query = """
+            SELECT line_id, x0, y0, x1, y1, text, status, transcriber, origin, created_at FROM ground_truth_history
+            WHERE doc_id = $doc AND page_id = $page
+            QUALIFY row_number() OVER (PARTITION BY line_id, x0, y0, x1, y1 ORDER BY created_at DESC, run_id DESC) = 1
+        """
+        return self._ask(None, query, {"doc": page["doc_id"], "page": page["page_id"]})
 
     def failures(
         self, limit: int, *, after: int = 0, kind: str | None = None, run: str | None = None
@@ -200,16 +212,30 @@ class Catalogue:
         raise AssertionError
 
     def _current(self, *, anew: bool) -> duckdb.DuckDBPyConnection:
-        version = self.library.version
-        rested = time.monotonic() - self._opened_at > self._opening_s / SHARE_OF_TIME
-        if self._con is None or anew or (version != self._version and rested):
-            self._close()
-            started = time.monotonic()
-            snapshot = self.library.snapshot()
-            self._con, self._version = snapshot.connect(), snapshot.version
-            self._opened_at = time.monotonic()
-            self._opening_s = self._opened_at - started
-            log.debug("version %d opened in %.3f s", self._version, self._opening_s)
+        if self._con is None or anew:
+            return self._open(self.library.snapshot())
+        if self.library.version == self._version:
+            return self._con
+        snapshot = self.library.snapshot()
+        moved = [name for name, files in _files(snapshot).items() if files != self._files[name]]
+        if (
+            set(moved) <= _WRITTEN
+        ):  # what people write is shown at once, and nothing else has to be read again
+            for name in moved:
+                self._con.register(f"{name}_history", snapshot.dataset(name))
+            self._version, self._files = snapshot.version, _files(snapshot)
+        elif time.monotonic() - self._opened_at > self._opening_s / SHARE_OF_TIME:
+            return self._open(snapshot)
+        return self._con
+
+    def _open(self, snapshot: Snapshot) -> duckdb.DuckDBPyConnection:
+        self._close()
+        started = time.monotonic()
+        self._con = snapshot.connect()
+        self._version, self._files = snapshot.version, _files(snapshot)
+        self._opened_at = time.monotonic()
+        self._opening_s = self._opened_at - started
+        log.debug("version %d opened in %.3f s", self._version, self._opening_s)
         return self._con
 
     def _close(self) -> None:
@@ -217,6 +243,11 @@ class Catalogue:
         if self._con is not None:
             self._con.close()
             self._con = None
+
+
+def _files(snapshot: Snapshot) -> dict[str, list[str]]:
+    """Paths of the files of each data set."""
+    return {name: [file.path for file in snapshot.files(name)] for name in SCHEMAS}
 
 
 def _rows(con: duckdb.DuckDBPyConnection, query: str, values: dict[str, Any] | None = None) -> list[Row]:

@@ -26,6 +26,9 @@ LineId = Annotated[str, Path(pattern=r"^[0-9a-f]{64}-[0-9]{5,8}-[0-9]{4,8}$")]
 RunId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")]
 
 
+AuditId = RunId
+
+
 @dataclass(frozen=True, slots=True)
 class Shared:
     """One library being shown. `edit`: its lines may be corrected."""
@@ -50,6 +53,11 @@ def render(request: Request, template: str, *, status: int = 200, **values: Any)
     here = shared(request)
     common = {"library": here.library.root.name, "edit": here.edit, "at": request.url.path}
     return HTMLResponse(_TEMPLATES.get_template(template).render(common | values), status)
+
+
+def asks_for_part(request: Request) -> bool:
+    """Whether a script of the viewer asks, which wants a part of a page."""
+    return request.headers.get("x-warraq") == "part"
 
 
 def page_row(here: Shared, page: str) -> Row:

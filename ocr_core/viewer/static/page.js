@@ -3,7 +3,7 @@
 import { inField } from "./search.js";
 import { Stage } from "./stage.js";
 
-const stage = new Stage(document);
+export const stage = new Stage(document);
 
 const chosen = /^#l(\d+)$/.exec(location.hash)?.[1];
 if (chosen) stage.choose(chosen, { scroll: true, look: "goTo" });
