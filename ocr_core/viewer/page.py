@@ -28,13 +28,14 @@ def page(request: Request, here: Here, page: PageId, q: Words = "") -> HTMLRespo
     document = here.catalogue.document(doc_id(page))
     failures = [f for f in here.catalogue.failures_of_document(doc_id(page)) if f["page_id"] == page]
     if row is None:
-        if not failures:
+        if not failures and not _belongs(page, document):
             raise HTTPException(404)
         return render(
             request,
-            "failed_page.html",
-            failure=failures[0],
-            page_id=page,
+            "unread_page.html",
+            failure=failures[0] if failures else None,
+            document=document,
+            number=int(page.rpartition("-")[2]),
             **_neighbours(here, document, page),
         )
     lines = read_lines(row, here.catalogue.lines(row), q)
@@ -83,6 +84,10 @@ def _jpeg(here: Shared, page: str, make: Any) -> Response:
         return Response(make(row), media_type="image/jpeg", headers=_AGE)
     except (LibraryError, PageError) as error:  # the page still has its text; the browser shows a gap
         return Response(str(error), 404, media_type="text/plain")
+
+
+def _belongs(page: str, document: Row | None) -> bool:
+    return document is not None and 1 <= int(page.rpartition("-")[2]) <= (document["pages"] or 1)
 
 
 def _neighbours(here: Shared, document: Row | None, page: str) -> dict[str, Any]:
