@@ -57,7 +57,8 @@ class Guard:
             status, reason = refusal
             await PlainTextResponse(reason + "\n", status, dict(_HEADERS))(scope, receive, send)
             return
-        answer = _Answer(send)
+        # Scripts import each other by name, so they are known to be fresh by asking, not by an address of their version.
+        answer = _Answer(send, "no-cache" if scope["path"].startswith("/static/") else "no-store")
         try:
             await self._app(scope, self._limited(receive), answer)
         except Exception as error:
@@ -100,10 +101,15 @@ class Guard:
 
 
 class _Answer:
-    """`send` that adds the headers, and knows whether an answer has begun."""
+    """`send` that adds the headers, and knows whether an answer has begun.
 
-    def __init__(self, send: Send) -> None:
+    Args:
+        keeping: what caches may do where the answer itself does not say.
+    """
+
+    def __init__(self, send: Send, keeping: str) -> None:
         self._send = send
+        self._keeping = keeping
         self.begun = False
 
     async def __call__(self, message: Message) -> None:
@@ -112,7 +118,7 @@ class _Answer:
             headers = MutableHeaders(scope=message)
             for name, value in _HEADERS.items():
                 headers[name] = value
-            headers.setdefault("cache-control", "no-store")
+            headers.setdefault("cache-control", self._keeping)
         await self._send(message)
 
 

@@ -12,7 +12,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse
 
-from ocr_core import __version__
 from ocr_core.library import Library
 from ocr_core.search.search import Searcher
 from ocr_core.viewer.attempt_reader import Reader
@@ -94,7 +93,6 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {"digits": grouped_digits, "percent": percent, "when": when, "band": band}
-    environment.globals["version"] = __version__
     return environment
 
 

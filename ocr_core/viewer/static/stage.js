@@ -138,9 +138,12 @@ export class Stage {
   listen() {
     const { stage } = this;
     stage.querySelector(".tools").addEventListener("click", (event) => this.do(event.target.dataset.do));
-    stage.querySelector("img").addEventListener("error", () => {
+    const image = stage.querySelector("img");
+    const gone = () => {
       stage.querySelector(".gone").hidden = false;
-    });
+    };
+    image.addEventListener("error", gone);
+    if (image.complete && !image.naturalWidth) gone(); // it failed before anybody listened
     new ResizeObserver(() => {
       if (this.way !== "free") this[this.way]();
     }).observe(stage);
