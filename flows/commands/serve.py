@@ -32,7 +32,7 @@ def serve(library: Path, port: int, edit: bool, device: str) -> int:
 
     from ocr_core.library import Library
     from ocr_core.search.search import READ_ALONG, lines_to_index
-    from ocr_core.viewer import ViewerSettings, create_app
+    from ocr_core.viewer import ViewerSettings, create_app, warm
 
     opened = Library.open(library.absolute())
     app = create_app(opened, ViewerSettings(edit=edit, device=device))
@@ -42,6 +42,7 @@ def serve(library: Path, port: int, edit: bool, device: str) -> int:
             f"The search index lacks many lines, searching will be slow. First: warraq search --reindex --library {library}",
             err=True,
         )
+    warm(app)
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=GRACE_S
     )

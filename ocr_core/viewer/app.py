@@ -64,6 +64,17 @@ def create_app(library: Library, settings: ViewerSettings | None = None) -> Fast
     return app
 
 
+def warm(app: FastAPI) -> None:
+    """Read ahead what the first page needs, which takes the longer the larger the library is.
+
+    Raises:
+        LibraryError: the library cannot be read.
+    """
+    here: Shared = app.state.shared
+    here.catalogue.collections()
+    here.catalogue.runs(1)
+
+
 def _told(request: Request, error: Exception) -> Response:
     assert isinstance(error, WarraqError)
     status = 400 if isinstance(error, UsageError) else 503 if isinstance(error, LibraryError) else 500
