@@ -26,6 +26,7 @@ function take(file) {
   if (!file) return;
   picture = file;
   drop.querySelector("b").textContent = file.name || "A picture";
+  drop.classList.add("filled");
   read();
 }
 
