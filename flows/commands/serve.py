@@ -44,7 +44,13 @@ def serve(library: Path, port: int, edit: bool, device: str) -> int:
         )
     warm(app)
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=GRACE_S
+        app,
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
     )
     click.echo(f"http://localhost:{listening.getsockname()[1]}/")
     click.echo(

@@ -35,11 +35,14 @@ WITH read AS (
   SELECT doc_id, count(*) FILTER (status = 'done') AS done, count(*) FILTER (status = 'blank') AS blank,
          count(*) FILTER (status = 'pending') AS pending, CAST(sum(lines) AS BIGINT) AS lines,
          sum(confidence * chars) / nullif(sum(chars) FILTER (confidence IS NOT NULL), 0) AS confidence
-  FROM pages GROUP BY doc_id)
+  FROM pages GROUP BY doc_id),
+newest AS (  -- as the view `documents`, without looking for copies
+  SELECT * FROM documents_history
+  QUALIFY row_number() OVER (PARTITION BY doc_id ORDER BY created_at DESC, run_id DESC) = 1)
 SELECT d.collection, d.source_path, d.doc_id, d.media_type, d.pages, d.size_bytes,
        coalesce(done, 0) AS done, coalesce(blank, 0) AS blank, coalesce(pending, 0) AS pending,
        coalesce(lines, 0) AS lines, confidence
-FROM documents d LEFT JOIN read USING (doc_id) ORDER BY collection, source_path, doc_id
+FROM newest d LEFT JOIN read USING (doc_id) ORDER BY collection, source_path, doc_id
 """
 _STANDING: Final = """
 CREATE TEMP TABLE standing AS

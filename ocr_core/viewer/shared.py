@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path as FilePath
@@ -50,7 +51,12 @@ Here = Annotated[Shared, Depends(shared)]
 
 def render(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
     here = shared(request)
-    common = {"library": here.library.root.name, "edit": here.edit, "at": request.url.path}
+    common = {
+        "library": here.library.root.name,
+        "folder": shlex.quote(str(here.library.root)),
+        "edit": here.edit,
+        "at": request.url.path,
+    }
     return HTMLResponse(_TEMPLATES.get_template(template).render(common | values), status)
 
 
