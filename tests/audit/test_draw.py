@@ -134,7 +134,7 @@ def test_intervals_hold_the_true_rate_of_the_library(noised: Noised, lines: int,
     """400 samples of the strata that `draw` makes, drawn by NumPy, which is quicker; bench/audit.py draws with `draw`."""
     strata = draw(noised.library, Design(lines=lines, per_page=per_page)).strata
     names = {cell: number for number, s in enumerate(strata) for cell in s.cells}
-    of_page = {page: names[cell] for page, cell in _cells(noised)}
+    of_page = {page: names[cell] for cell, page in _cells(noised)}
     keys = sorted(noised.truths)
     _, first, page = np.unique([key[:-5] for key in keys], return_index=True, return_inverse=True)
     stratum = np.array([of_page[keys[line][:-5]] for line in first])
