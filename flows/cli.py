@@ -9,6 +9,7 @@ import sys
 
 import click
 
+from flows.commands.audit import audit
 from flows.commands.doctor import doctor
 from flows.commands.evaluate import evaluate
 from flows.commands.export import export
@@ -46,7 +47,7 @@ def cli(context: click.Context, verbose: int) -> None:
 
 
 _PAGES = (run, status, retry, search, sql, show, export, serve)
-_READERS = (recognize, models, train, evaluate, eval_glyphs)
+_READERS = (recognize, models, train, evaluate, eval_glyphs, audit)
 for command in (*_PAGES, *_READERS, doctor):
     cli.add_command(command)
 

@@ -14,8 +14,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from rapidfuzz.distance import Levenshtein
 
 from ocr_core.audit.evaluate import Evaluation
+from ocr_core.audit.intervals import Rate
 from ocr_core.audit.lines import Omission
-from ocr_core.audit.rates import Bin, Confusion, LineScore, PageRates, Rate
+from ocr_core.audit.rates import Bin, Confusion, LineScore, PageRates
 from ocr_core.records import GreyImage
 
 _WIDEST = 1000

@@ -78,6 +78,10 @@ class SampleLine:
     reading: str
     confidence: float | None
     engine: str
+    engine_version: str
+    model_sha256: str
+    read_run_id: str
+    read_at: datetime
     stratum: str
     stratum_pages: int
     page_lines: int

@@ -24,7 +24,7 @@ def cut_lines(library: Library, lines: Sequence[tuple[str, Box]]) -> list[Image.
     Raises:
         UsageError: a page is not in the library.
     """
-    pictures: list[Image.Image | str] = [""] * len(lines)
+    cut: list[Image.Image | str] = [""] * len(lines)
     for page_id in dict.fromkeys(page_id for page_id, _ in lines):  # every scan is decoded once
         pixels: PageArray | None = None
         trouble = ""
@@ -34,12 +34,12 @@ def cut_lines(library: Library, lines: Sequence[tuple[str, Box]]) -> list[Image.
             trouble = str(error)
         for place, (page, box) in enumerate(lines):
             if page == page_id:
-                pictures[place] = trouble if pixels is None else cut(pixels, box)
-    return pictures
+                cut[place] = trouble if pixels is None else cut_line(pixels, box)
+    return cut
 
 
-def cut(pixels: PageArray, box: Box) -> Image.Image:
-    """The part of a page that holds a line, and some of what is around it."""
+def cut_line(pixels: PageArray, box: Box) -> Image.Image:
+    """The picture of one line of a page."""
     margin = round(MARGIN * box.height)
     rows = slice(max(box.y0 - margin, 0), box.y1 + margin)
     columns = slice(max(box.x0 - margin, 0), box.x1 + margin)

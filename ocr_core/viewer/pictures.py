@@ -19,7 +19,7 @@ from PIL import Image
 
 from ocr_core.errors import LibraryError, PageError
 from ocr_core.exports.pictures import Pictures
-from ocr_core.pipeline.line_pictures import cut
+from ocr_core.pipeline.line_pictures import cut_line
 from ocr_core.records import Box
 
 Size = Literal["page", "thumb"]
@@ -123,7 +123,7 @@ def _reduced(data: bytes, longest: int) -> bytes:
 
 def _cropped(data: bytes, box: Box) -> bytes:
     with _opened(data) as image:
-        picture = cut(np.asarray(image), _inside(box, image.width, image.height))
+        picture = cut_line(np.asarray(image), _inside(box, image.width, image.height))
     picture.thumbnail((12 * CROP_HEIGHT, CROP_HEIGHT))
     return _jpeg(picture)
 
