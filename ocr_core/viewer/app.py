@@ -19,6 +19,7 @@ from ocr_core.viewer import attempt, audits, browse, find, page, reports, writin
 from ocr_core.viewer.attempt_reader import Reader
 from ocr_core.viewer.catalogue import Catalogue
 from ocr_core.viewer.guard import LOCAL_NAMES, Guard
+from ocr_core.viewer.kept import Newest
 from ocr_core.viewer.pictures import PagePictures
 from ocr_core.viewer.shared import Shared, asks_for_part, render
 
@@ -52,6 +53,7 @@ def create_app(library: Library, settings: ViewerSettings | None = None) -> Fast
         searcher=Searcher(library, write=False),
         pictures=PagePictures(),
         reader=Reader(settings.device),
+        reports=Newest(4),
         edit=settings.edit,
     )
     for part in (browse, find, page, reports, audits, writing, attempt):

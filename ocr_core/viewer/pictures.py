@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import io
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Final, Generic, Literal, TypeVar
+from typing import Any, Final, Literal
 
 import numpy as np
 from PIL import Image
@@ -21,6 +20,7 @@ from ocr_core.errors import LibraryError, PageError
 from ocr_core.exports.pictures import Pictures
 from ocr_core.pipeline.line_pictures import cut_line
 from ocr_core.records import Box
+from ocr_core.viewer.kept import Newest
 
 Size = Literal["page", "thumb"]
 
@@ -29,7 +29,6 @@ CROP_HEIGHT: Final = 220  # pixels, at most
 _KEPT_BYTES: Final = 256 << 20
 _KEPT_FILES: Final = 32
 _QUALITY: Final = 82
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +53,8 @@ class PagePictures:
 
     def __init__(self, at_once: int = 2) -> None:
         self._decoding = threading.BoundedSemaphore(at_once)
-        self._files: _Newest[Pictures] = _Newest(_KEPT_FILES, lambda _: 1)
-        self._images: _Newest[bytes] = _Newest(_KEPT_BYTES, len)
+        self._files: Newest[Pictures] = Newest(_KEPT_FILES)
+        self._images: Newest[bytes] = Newest(_KEPT_BYTES, len)
 
     def image(self, page: Mapping[str, Any], size: Size) -> bytes:
         """The page as a JPEG file no larger than its size allows."""
@@ -70,11 +69,11 @@ class PagePictures:
         return self._kept(f"{page['page_id']} {box}", lambda: _cropped(self._original(page), box))
 
     def _kept(self, name: str, make: Callable[[], bytes]) -> bytes:
-        found = self._images.get(name)
-        if found is None:
+        def in_turn() -> bytes:
             with self._decoding:
-                found = self._images.get(name) or self._images.put(name, make())
-        return found
+                return make()
+
+        return self._images.get(name, in_turn)
 
     def _original(self, page: Mapping[str, Any]) -> bytes:
         path = _path(page)
@@ -84,11 +83,7 @@ class PagePictures:
             raise LibraryError("Its source file is no longer there.", remedy=f"Put {path} back.") from None
         file = f"{page['doc_id']} {path} {stat.st_mtime_ns} {stat.st_size}"
         name = f"{file} {page['page_number']}"
-        found = self._images.get(name)
-        if found is None:
-            pictures = self._files.get(file) or self._files.put(file, Pictures())
-            found = self._images.put(name, pictures.of(_source(page)).data)
-        return found
+        return self._images.get(name, lambda: self._files.get(file, Pictures).of(_source(page)).data)
 
 
 def _source(page: Mapping[str, Any]) -> _Source:
@@ -144,27 +139,3 @@ def _jpeg(image: Image.Image) -> bytes:
     out = io.BytesIO()
     (image if image.mode in ("L", "RGB") else image.convert("RGB")).save(out, "JPEG", quality=_QUALITY)
     return out.getvalue()
-
-
-class _Newest(Generic[_T]):
-    """What was asked for last, as much of it as `most` allows by `size`."""
-
-    def __init__(self, most: int, size: Callable[[_T], int]) -> None:
-        self._most, self._size, self._held = most, size, 0
-        self._items: OrderedDict[str, _T] = OrderedDict()
-        self._turn = threading.Lock()
-
-    def get(self, name: str) -> _T | None:
-        with self._turn:
-            if name in self._items:
-                self._items.move_to_end(name)
-            return self._items.get(name)
-
-    def put(self, name: str, item: _T) -> _T:
-        with self._turn:
-            if name not in self._items:
-                self._items[name] = item
-                self._held += self._size(item)
-            while self._held > self._most and len(self._items) > 1:
-                self._held -= self._size(self._items.popitem(last=False)[1])
-        return item

@@ -13,10 +13,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse
 
+from ocr_core.audit.measure import SampleReport
+from ocr_core.audit.report import interval, visible
+from ocr_core.audit.report import percent as rate
 from ocr_core.library import Library
 from ocr_core.search.search import Searcher
 from ocr_core.viewer.attempt_reader import Reader
 from ocr_core.viewer.catalogue import Catalogue, Row
+from ocr_core.viewer.kept import Newest
 from ocr_core.viewer.pictures import PagePictures
 from ocr_core.viewer.reading import band
 
@@ -38,6 +42,7 @@ class Shared:
     searcher: Searcher
     pictures: PagePictures
     reader: Reader
+    reports: Newest[SampleReport | None]
     edit: bool
 
 
@@ -98,7 +103,15 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"digits": grouped_digits, "percent": percent, "when": when, "band": band}
+    environment.filters |= {
+        "interval": interval,
+        "rate": rate,
+        "visible": visible,
+        "digits": grouped_digits,
+        "percent": percent,
+        "when": when,
+        "band": band,
+    }
     return environment
 
 

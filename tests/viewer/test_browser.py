@@ -166,7 +166,7 @@ def test_a_line_is_corrected_by_keys(browser: Browser) -> None:
     assert browser.one(".line[data-line='3'] .human").text.startswith(reading)
 
 
-def test_a_sample_line_is_transcribed(browser: Browser) -> None:
+def test_a_sample_line_is_transcribed_and_its_report_read(browser: Browser) -> None:
     browser.open("/audit")
     browser.one(".samples a.button").click()
     name = browser.one("input[name=transcriber]")
@@ -186,7 +186,10 @@ def test_a_sample_line_is_transcribed(browser: Browser) -> None:
         ("", "illegible", "Ada", "audit"),
         ("كلمات", "text", "Ada", "audit"),
     ]
-    assert AUDIT in browser.driver.current_url
+    browser.one(".done-all a").click()
+    browser.driver.find_element(By.LINK_TEXT, AUDIT).click()
+    assert "characters wrong" in browser.one(".figures").text
+    assert browser.one(".worst .snippet").text == "كلمات"
 
 
 def test_hostile_text_does_nothing_and_the_browser_has_no_complaint(browser: Browser) -> None:

@@ -139,3 +139,29 @@ def test_a_transcriber_gives_a_name_first(editor: TestClient) -> None:
 def test_an_unknown_audit_is_told(editor: TestClient) -> None:
     answer = editor.get("/audit/nobody/transcribe?transcriber=Ada")
     assert answer.status_code == 400 and "no audit" in html.fromstring(answer.text).text_content()
+
+
+def test_the_report_of_a_sample_measures_what_is_written(
+    editor: TestClient, editable: Library, shown: Shown
+) -> None:
+    def report() -> html.HtmlElement:
+        return html.fromstring(editor.get(f"/audit/{AUDIT}").text)
+
+    assert "Nothing can be measured" in report().text_content()
+    line = line_of(shown.letter, 6)
+    reading = editable.page(shown.letter).lines[5]["text"]
+    truth = reading + " <b>x</b>"
+    words = {"text": truth, "transcriber": "Ada"}
+    assert editor.post(f"/audit/{AUDIT}/lines/{line}", json=words).status_code == 204
+    # Nine characters and one word are missing from what was read.
+    characters, counted = f"{100 * 9 / len(truth):.2f} %", f"{100 / len(truth.split()):.2f} %"
+    page = report()
+    assert [b.text_content() for b in page.cssselect(".figures b")][:2] == [characters, counted]
+    worst = page.cssselect(".worst a")[0]
+    assert worst.get("href") == f"/pages/{shown.letter}#l6"
+    assert [s.text_content() for s in worst.cssselect(".snippet")] == [truth, reading]
+    assert editable.reading(lambda con: con.execute("SELECT count(*) FROM audits").fetchall()) == [(0,)]
+    # Written anew, it is measured anew.
+    assert editor.post(f"/audit/{AUDIT}/lines/{line}", json=words | {"text": reading}).status_code == 204
+    assert report().cssselect(".figures b")[0].text_content() == "0.00 %"
+    assert editor.get("/audit/nobody").status_code == 404
