@@ -10,8 +10,8 @@ from starlette.responses import HTMLResponse, Response
 
 from ocr_core.errors import LibraryError, PageError
 from ocr_core.records import Box, doc_id, page_id
-from ocr_core.viewer.catalogue import Row
 from ocr_core.viewer.find import Words
+from ocr_core.viewer.opened import Row
 from ocr_core.viewer.pictures import Size
 from ocr_core.viewer.reading import ReadLine, read_lines
 from ocr_core.viewer.shared import Here, PageId, Shared, page_row, render

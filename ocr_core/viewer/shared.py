@@ -19,8 +19,9 @@ from ocr_core.audit.report import percent as rate
 from ocr_core.library import Library
 from ocr_core.search.search import Searcher
 from ocr_core.viewer.attempt_reader import Reader
-from ocr_core.viewer.catalogue import Catalogue, Row
+from ocr_core.viewer.catalogue import Catalogue
 from ocr_core.viewer.kept import Newest
+from ocr_core.viewer.opened import Row
 from ocr_core.viewer.pictures import PagePictures
 from ocr_core.viewer.reading import band
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from ocr_core.library import Library
+from ocr_core.library import Library, RunRecord
 from ocr_core.viewer.catalogue import Catalogue
 from tests.library.make import document, failure, result
 
@@ -58,10 +59,6 @@ def test_failures_and_runs_are_paged(library: Library) -> None:
 
 
 def test_runs_are_paged_newest_first(tmp_path: Path) -> None:
-    from datetime import UTC, datetime, timedelta
-
-    from ocr_core.library import RunRecord
-
     library = Library.create(tmp_path / "runs")
     start = datetime(2026, 1, 1, tzinfo=UTC)
     for n in range(5):
@@ -79,17 +76,43 @@ def test_what_is_published_and_written_is_seen(library: Library) -> None:
     new = document("new.png")
     assert catalogue.document(new.doc_id) is None
     library.publish("run-2", "one", documents=[new], results=[result(new.page(1), "new")])
-    catalogue._opening_s = 0.0  # the time that passes between two looks
+    catalogue.opened._opening_s = 0.0  # the time that passes between two looks
     assert catalogue.document(new.doc_id) is not None
     page = catalogue.page(new.page(1).page_id, new.doc_id)
     assert page is not None and catalogue.written(page) == []
-    con = catalogue._con
+    con = catalogue.opened._con
     line = catalogue.lines(page)[0]
     library.append(
         "w-1", "ground_truth", [line | {"transcriber": "Ada", "status": "text", "origin": "audit"}]
     )
     assert [row["transcriber"] for row in catalogue.written(page)] == ["Ada"]
-    assert catalogue._con is con  # nothing else was read again for that
+    assert catalogue.opened._con is con  # nothing else was read again for that
     library.compact(min_files=2)
-    catalogue._opening_s = 0.0
+    catalogue.opened._opening_s = 0.0
     assert len(catalogue.documents("two", 100)) == 4
+
+
+def test_files_that_compaction_took_away_are_not_missed(library: Library) -> None:
+    catalogue = Catalogue(library)
+    assert len(catalogue.documents("one", 100)) == 36
+    gone = [library.root / file.path for file in library.snapshot().files("pages")]
+    library.publish("run-1", "one", results=[result(document("more.png").page(1), "x")])
+    library.compact(min_files=2, grace=timedelta(0))
+    assert not all(path.exists() for path in gone)
+    catalogue.opened._opening_s = 1e9  # a new version would not be opened for its own sake
+    doc = next(row["doc_id"] for row in catalogue.documents("one", 1))
+    assert [row["page_number"] for row in catalogue.pages(doc, 1, 10)] == [1]
+
+
+def test_what_is_written_is_seen_while_a_run_publishes(library: Library) -> None:
+    catalogue = Catalogue(library)
+    doc = catalogue.documents("one", 1)[0]["doc_id"]
+    page = catalogue.page(f"{doc}-00001", doc)
+    assert page is not None
+    catalogue.opened._opening_s = 1e9
+    library.publish("run-2", "one", results=[result(document("more.png").page(1), "x")])
+    line = catalogue.lines(page)[0]
+    library.append(
+        "w-1", "ground_truth", [line | {"transcriber": "Ada", "status": "text", "origin": "audit"}]
+    )
+    assert [row["transcriber"] for row in catalogue.written(page)] == ["Ada"]
