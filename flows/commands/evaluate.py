@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 import click
@@ -64,15 +64,15 @@ def evaluate(
     from flows.progress import CountedProgress
     from ocr_core.audit import report
     from ocr_core.audit.evaluate import evaluate as measure
+    from ocr_core.exports.files import whole_file
     from ocr_core.recognizers.register import load_reader
 
-    if html is not None:
-        html.parent.mkdir(parents=True, exist_ok=True)
     reader = load_reader(engine, device=device, decoding=decoding)
     with CountedProgress("measuring", "pages") as progress:
         found = measure(reader, places, only=only, images=images, worst=worst, progress=progress.at)
     if html is not None:
-        html.write_text(report.as_html(found), "utf-8")
+        with whole_file(html.parent, PurePosixPath(html.name)) as out:
+            out.write(report.as_html(found).encode())
         click.echo(f"The report is in {html}.", err=True)
     if as_json:
         click.echo(json.dumps(report.as_json(found, lines=True), ensure_ascii=False))

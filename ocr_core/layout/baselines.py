@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ocr_core.layout.crests import Course, crest_pixels, crests_of
 from ocr_core.layout.maps import Floats, LineMaps
 
 _LOW = 0.25
@@ -34,26 +35,17 @@ _SURE, _SURER, _SHORT = 0.6, 0.85, 1.5
 
 
 @dataclass(frozen=True, slots=True)
-class Baseline:
-    """A baseline, one y a column of working pixels.
+class Baseline(Course):
+    """A baseline in working pixels.
 
     Attributes:
-        x0: first column.
-        ys: float64 [columns].
         above, below: how far the line reaches above and below, working pixels.
         sure: mean probability along it.
     """
 
-    x0: int
-    ys: NDArray[np.float64]
     above: float
     below: float
     sure: float
-
-    @property
-    def x1(self) -> int:
-        """Column behind the last."""
-        return self.x0 + len(self.ys)
 
     @property
     def height(self) -> float:
@@ -61,22 +53,16 @@ class Baseline:
 
 
 @dataclass(frozen=True, slots=True)
-class _Piece:
-    """A crest in pixels of 1/2: first column, y and probability of each column, reach in the same pixels.
+class _Piece(Course):
+    """A crest in pixels of 1/2: probability of each column, reach in the same pixels.
 
     `patch` numbers the connected patch of likely baseline that it runs through.
     """
 
-    x0: int
-    ys: NDArray[np.float64]
     strength: NDArray[np.float64]
     above: float
     below: float
     patch: int
-
-    @property
-    def x1(self) -> int:
-        return self.x0 + len(self.ys)
 
     @property
     def height(self) -> float:
@@ -106,20 +92,9 @@ def enlarged(line: Baseline, across: float, down: float) -> Baseline:
 def _pieces(maps: LineMaps) -> list[_Piece]:
     """Connected crests, cut at line ends and where they jump."""
     level = np.asarray(cv2.GaussianBlur(maps.baseline, (5, 3), 0), np.float32)
-    crest = np.zeros(level.shape, bool)
-    crest[1:-1] = (level[1:-1] > level[:-2]) & (level[1:-1] >= level[2:])
     likely = (level > _LOW) & (maps.ends < np.maximum(_END, maps.baseline))
-    crest &= likely
     _, patches = cv2.connectedComponents(likely.astype(np.uint8), connectivity=8)
-    _, labels = cv2.connectedComponents(crest.astype(np.uint8), connectivity=8)
-    ys, xs = np.nonzero(labels)
-    which = labels[ys, xs]
-    # One crest pixel a column and piece: the strongest.
-    order = np.lexsort((level[ys, xs], xs, which))
-    ys, xs, which = ys[order], xs[order], which[order]
-    last = np.ones(len(xs), bool)
-    last[:-1] = (xs[1:] != xs[:-1]) | (which[1:] != which[:-1])
-    ys, xs, which = ys[last], xs[last], which[last]
+    xs, ys, which = crest_pixels(crests_of(level) & likely, level)
     cuts = np.flatnonzero((np.diff(which) != 0) | (np.diff(xs) != 1) | (np.abs(np.diff(ys)) > 2)) + 1
     pieces = []
     for a, b in pairwise([0, *cuts.tolist(), len(xs)]):

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import logging
 
-import numpy as np
-
-from ocr_core.imaging.geometry import apply
-from ocr_core.layout.assign import assign_ink
+from ocr_core.layout.compose import layout_of, outlined
 from ocr_core.layout.ink import Ink, evenly_set, find_ink, sizes
-from ocr_core.layout.order import reading_order
-from ocr_core.layout.outline import Points, outline
 from ocr_core.layout.ridges import Ridge, find_ridges, with_stacked
-from ocr_core.records import CleanPage, Layout, Line, as_points, line_id
+from ocr_core.records import CleanPage, Layout
 
 log = logging.getLogger(__name__)
 
@@ -32,34 +27,11 @@ class ClassicalSegmenter:
         ink = find_ink(page.grey)
         if ink is None:
             return Layout(page_id, ())
-        found = _lines(ink)
+        found = outlined(ink, _all_ridges(ink))
         if len(found) > MAX_LINES:
             log.warning("%s: %d lines found, taken for texture", page_id, len(found))
             return Layout(page_id, ())
-        cores = np.array([[b[0, 0], b[:, 1].min() - 1, b[-1, 0], b[:, 1].max()] for _, b in found]).reshape(
-            -1, 4
-        )
-        lines = []
-        for order, index in enumerate(reading_order(cores)):
-            polygon, baseline = (as_points(apply(page.to_original, points)) for points in found[index])
-            lines.append(Line(line_id(page_id, order), order, polygon, baseline))
-        return Layout(page_id, tuple(lines))
-
-
-def _lines(ink: Ink) -> list[tuple[Points, Points]]:
-    """Polygon and baseline of each line, in working pixels, in no order."""
-    ridges = _all_ridges(ink)
-    xs, ys, owner = assign_ink(ink, ridges)
-    weights = ink.strokes[ys, xs]
-    order = np.argsort(owner, kind="stable")
-    bounds = np.searchsorted(owner[order], np.arange(len(ridges) + 1))
-    found = []
-    for i, ridge in enumerate(ridges):
-        mine = order[bounds[i] : bounds[i + 1]]
-        shape = outline(ridge, xs[mine], ys[mine], weights[mine])
-        if shape is not None:
-            found.append(shape)
-    return found
+        return layout_of(page, page_id, found)
 
 
 def _all_ridges(ink: Ink) -> list[Ridge]:

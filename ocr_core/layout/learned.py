@@ -9,16 +9,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr_core.imaging.geometry import apply
-from ocr_core.layout.assign import assign_ink
 from ocr_core.layout.baselines import Baseline, enlarged, find_baselines
 from ocr_core.layout.classical import MAX_LINES, ClassicalSegmenter
-from ocr_core.layout.ink import Ink, find_marks, ink_of, line_pitch
+from ocr_core.layout.compose import layout_of, outlined
+from ocr_core.layout.ink import find_marks, ink_of, line_pitch
 from ocr_core.layout.maps import LineMaps
-from ocr_core.layout.order import reading_order
-from ocr_core.layout.outline import Points, outline
 from ocr_core.layout.ridges import Ridge
-from ocr_core.records import CleanPage, GreyImage, Layout, Line, as_points, line_id
+from ocr_core.records import CleanPage, GreyImage, Layout
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +25,6 @@ _PITCH = 42.0
 """Working pixels from line to line that the network is used to; where lines are further apart the page is reduced …"""
 _WHOLE = 0.85
 """… unless by less than to this share."""
-_LEAST_INK = 12
-"""Fewer ink pixels are no writing, whatever the network says."""
 
 
 class LearnedSegmenter:
@@ -57,18 +52,12 @@ class LearnedSegmenter:
         baselines = self._baselines(page.grey, line_pitch(ink))
         # Writing much smaller than the page's looks like dirt until it is known that a line runs there.
         ink = ink_of(marks, _bands(baselines, page.grey.shape)) or ink
-        found = _lines(ink, baselines)
+        ridges = [Ridge(b.x0, b.ys - _MIDDLE * b.height, b.sure, b.height) for b in baselines]
+        found = outlined(ink, ridges, _MIDDLE)
         if not found or len(found) > MAX_LINES:
             log.debug("%s: the network finds %d lines", page_id, len(found))
             return self._classical.segment(page, page_id)
-        cores = np.array([[b[0, 0], b[:, 1].min() - 1, b[-1, 0], b[:, 1].max()] for _, b in found]).reshape(
-            -1, 4
-        )
-        lines = []
-        for order, index in enumerate(reading_order(cores)):
-            polygon, baseline = (as_points(apply(page.to_original, points)) for points in found[index])
-            lines.append(Line(line_id(page_id, order), order, polygon, baseline))
-        return Layout(page_id, tuple(lines))
+        return layout_of(page, page_id, found)
 
     def _baselines(self, grey: GreyImage, pitch: float) -> list[Baseline]:
         """The baselines in pixels of `grey`, found where lines are about as far apart as on the pages it was trained on."""
@@ -90,21 +79,3 @@ def _bands(baselines: list[Baseline], shape: tuple[int, ...]) -> NDArray[np.uint
         course = np.rint(np.stack([xs, ys], axis=1)).astype(np.int32)
         cv2.polylines(bands, [course], False, 1, max(1, round(0.5 * line.above)))
     return bands
-
-
-def _lines(ink: Ink, baselines: list[Baseline]) -> list[tuple[Points, Points]]:
-    """Polygon and baseline of each line that has ink, in working pixels, in no order."""
-    ridges = [Ridge(b.x0, b.ys - _MIDDLE * b.height, b.sure, b.height) for b in baselines]
-    xs, ys, owner = assign_ink(ink, ridges)
-    weights = ink.strokes[ys, xs]
-    order = np.argsort(owner, kind="stable")
-    bounds = np.searchsorted(owner[order], np.arange(len(ridges) + 1))
-    found = []
-    for i, ridge in enumerate(ridges):
-        mine = order[bounds[i] : bounds[i + 1]]
-        if len(mine) < _LEAST_INK:
-            continue
-        shape = outline(ridge, xs[mine], ys[mine], weights[mine], _MIDDLE * ridge.pitch)
-        if shape is not None:
-            found.append(shape)
-    return found

@@ -16,6 +16,9 @@ _BESIDE, _ABOVE, _BELOW = 0.08, 0.08, 0.05
 _GROUP_GAP = 0.7
 """Ink further apart than this share of the pitch is not of one word."""
 
+_LEAST_INK = 12
+"""Fewer ink pixels are no writing, whatever runs there."""
+
 
 def outline(
     ridge: Ridge,
@@ -34,7 +37,7 @@ def outline(
     Returns:
         polygon [m, 2], clockwise from the top left; baseline [k, 2], left to right. None where too little is written.
     """
-    if len(xs) < 8:
+    if len(xs) < _LEAST_INK:
         return None
     pitch = ridge.pitch
     keep = _together(xs, ys, pitch)

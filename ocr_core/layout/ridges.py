@@ -15,30 +15,23 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ocr_core.layout.crests import Course, crest_pixels, crests_of
+
 _MAP_PITCH = 20.0
 """Pixels from line to line on the small map in which ridges are sought."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ridge:
-    """The middle of a line's small letters, one y a column, in working pixels.
+class Ridge(Course):
+    """The middle of a line's small letters, in working pixels.
 
     Attributes:
-        x0: first column.
-        ys: float64 [columns].
         strength: mean height of the ridge; comparable within a page.
         pitch: the usual distance between lines of its size, in working pixels.
     """
 
-    x0: int
-    ys: NDArray[np.float64]
     strength: float
     pitch: float = 0.0
-
-    @property
-    def x1(self) -> int:
-        """Column behind the last."""
-        return self.x0 + len(self.ys)
 
 
 def find_ridges(
@@ -61,8 +54,7 @@ def find_ridges(
     unit = pitch / fy
     sigma = max(0.8, across / fy)
     curve = _curvature(small, 0.75 * unit, sigma)
-    crest = np.zeros(curve.shape, bool)
-    crest[1:-1] = (curve[1:-1] > curve[:-2]) & (curve[1:-1] >= curve[2:])
+    crest = crests_of(curve)
     if not crest.any():
         return [], floor
     usual = max(floor, float(np.percentile(curve[crest], 90)))
@@ -114,14 +106,7 @@ def _curvature(strokes: NDArray[np.float32], along: float, across: float) -> NDA
 
 def _chains(crest: NDArray[np.bool_], curve: NDArray[np.float32], unit: float) -> list[Ridge]:
     """Connected crest pixels as functions of x; where a chain forks, the stronger branch counts."""
-    _, labels = cv2.connectedComponents(crest.astype(np.uint8), connectivity=8)
-    ys, xs = np.nonzero(labels)
-    which = labels[ys, xs]
-    order = np.lexsort((curve[ys, xs], xs, which))
-    ys, xs, which = ys[order], xs[order], which[order]
-    last = np.ones(len(xs), bool)
-    last[:-1] = (xs[1:] != xs[:-1]) | (which[1:] != which[:-1])
-    ys, xs, which = ys[last], xs[last], which[last]
+    xs, ys, which = crest_pixels(crest, curve)
     chains = []
     starts = np.concatenate([[0], np.flatnonzero(np.diff(which)) + 1, [len(which)]])
     for a, b in pairwise(starts):

@@ -1,31 +1,24 @@
-"""Estimation of character n-gram models from transcripts: interpolated Kneser-Ney with three discounts for each length.
-
-After Chen and Goodman, "An Empirical Study of Smoothing Techniques for Language Modeling" (1999), section 3: the longest
-n-grams are counted as they occur, shorter ones by how many different characters precede them, except at the beginning
-of a line, which nothing precedes.
-"""
+"""Language models of a reader: character n-grams of the transcripts it is trained on, and of prose beside them."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
-import math
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import numpy as np
 from pydantic import Field
 
 from ocr_core.bidi import turned
 from ocr_core.errors import UsageError
 from ocr_core.models.card import DataSource, Figure, ModelCard, sha256_of, write_card
-from ocr_core.recognizers.ngram import EDGE, OTHER, Level, NgramModel, encoded, read_ngram, write_ngram
+from ocr_core.recognizers.ngram import read_ngram, write_ngram
 from ocr_core.training.cache import document_of, split_of
 from ocr_core.training.config import CorpusSettings, TrainSettings, load_config
 from ocr_core.training.ground_truth import read_cut_lines, read_pages
+from ocr_core.training.kneser_ney import bits_per_character, estimate
 from ocr_core.training.lines import synthetic_texts
+from ocr_core.training.prose import read_prose
 from ocr_core.training.settings import REMEDY, Settings, load_settings, packaged
 from ocr_core.training.text import is_markup, normalise_text
 
@@ -43,6 +36,22 @@ class DecodingSettings(Settings):
     beam: int = Field(8, ge=1, le=1000)
 
 
+class ProseSettings(Settings):
+    """Texts of the language that are nobody's transcripts: they say how its words are spelt.
+
+    Attributes:
+        path: a text file or a folder of them (`*.txt`, UTF-8), relative to `data`.
+        lines: at most so many of their lines are used, chosen by a hash.
+        licence, source: for the model card.
+    """
+
+    name: str
+    path: Path
+    lines: int = Field(100_000, ge=1)
+    licence: str
+    source: str
+
+
 class NgramSettings(Settings):
     """Everything `train_ngram` needs.
 
@@ -50,6 +59,8 @@ class NgramSettings(Settings):
         corpora: training configuration of the reader whose corpora and held-out documents are used.
         least: for each length from 1 on, how often an n-gram must occur to be kept; never falling.
         shares: of each corpus's lines, 0..1; a corpus that is not named is used whole. A hash of the line decides.
+        prose: further texts.
+        weight: of a transcript, in lines of prose.
     """
 
     name: str = "lm-latin"
@@ -58,6 +69,8 @@ class NgramSettings(Settings):
     order: int = Field(6, ge=1, le=7)
     least: tuple[int, ...] = (1, 1, 1, 1, 2, 2)
     shares: dict[str, float] = {}
+    prose: tuple[ProseSettings, ...] = ()
+    weight: float = Field(10.0, ge=1, le=1000)
     decoding: DecodingSettings = DecodingSettings()
 
 
@@ -91,7 +104,11 @@ def train_ngram(settings: NgramSettings, folder: Path, data: Path | None = None)
         raise UsageError(
             "no lines to train a language model on", remedy="Check the corpora of the configuration."
         )
-    model = estimate(lines, settings.order, settings.least)
+    prose = {text.name: _prose(text, reader.data / text.path) for text in settings.prose}
+    model = estimate(
+        lines, settings.order, settings.least,
+        prose=[line for found in prose.values() for line in found], weight=settings.weight if prose else 1,
+    )  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{settings.name}-{settings.version}.safetensors"
     write_ngram(path, model)
@@ -110,11 +127,15 @@ def train_ngram(settings: NgramSettings, folder: Path, data: Path | None = None)
         sha256=sha256_of(path),
         licence="Apache-2.0",
         parameters=sum(len(level.characters) for level in model.levels),
-        data=tuple(DataSource(c.name, c.source, c.licence) for c in reader.corpora if train[c.name]),
+        data=(
+            *(DataSource(c.name, c.source, c.licence) for c in reader.corpora if train[c.name]),
+            *(DataSource(text.name, text.source, text.licence) for text in settings.prose),
+        ),
         figures=tuple(figures),
         settings=(("alpha", str(d.alpha)), ("beam", str(d.beam)), ("beta", str(d.beta))),
         notes=f"Character {settings.order}-grams of transcripts, interpolated Kneser-Ney. Lines trained on: "
-        + ", ".join(f"{name} {len(texts)}" for name, texts in train.items())
+        + ", ".join(f"{name} {len(texts)}" for name, texts in (train | prose).items())
+        + (f"; transcripts weigh {settings.weight:g} times as much as prose" if prose else "")
         + ". Held out: the documents that the reader's configuration holds out.",
     )
     written = path.with_suffix(".json")
@@ -155,88 +176,6 @@ def split_texts(
     return train, held_out
 
 
-def estimate(lines: Iterable[str], order: int, least: Sequence[int]) -> NgramModel:
-    """A model of lines of text.
-
-    Args:
-        lines: without the characters EDGE and OTHER.
-        order: length of the longest n-grams.
-        least: as in `NgramSettings`.
-    """
-    occurrences = _occurrences(lines, order)
-    alphabet = "".join(sorted({*occurrences[0], EDGE, OTHER}))
-    place = {c: i for i, c in enumerate(alphabet)}
-    levels: list[Level] = []
-    kept_before = [""]
-    for length in range(1, order + 1):
-        counts = _counts(occurrences, length)
-        by_context: dict[str, list[str]] = defaultdict(list)
-        totals: Counter[str] = Counter()
-        for gram, count in counts.items():
-            totals[gram[:-1]] += count
-            by_context[gram[:-1]].append(gram)
-        discounts = _discounts(counts.values())
-        kept: list[str] = []
-        values: list[float] = []
-        children: list[int] = []
-        for context in kept_before:
-            grams = [
-                g for g in by_context.get(context, ()) if occurrences[length - 1][g] >= least[length - 1]
-            ]
-            grams.sort(key=lambda gram: place[gram[-1]])
-            children.append(len(grams))
-            for gram in grams:
-                count = counts[gram]
-                kept.append(gram)
-                values.append((count - discounts[min(count, 3)]) / totals[context])
-        if levels:
-            levels[-1] = replace(levels[-1], children=np.array(children, np.uint8))
-        characters = np.array([place[gram[-1]] for gram in kept], np.uint8)
-        codes = encoded(np.array(values, dtype=np.float64))
-        levels.append(Level(characters, codes, np.zeros(len(kept), np.uint8)))
-        kept_before = kept
-    return NgramModel(alphabet, tuple(levels))
-
-
-def bits_per_character(model: NgramModel, lines: Sequence[str]) -> float:
-    """Cross entropy of lines under a model in bits for each character, their ends counted as one."""
-    nats = -sum(model.line_log_probability(line) for line in lines)
-    return nats / math.log(2) / max(sum(len(line) + 1 for line in lines), 1)
-
-
-def _occurrences(lines: Iterable[str], order: int) -> list[Counter[str]]:
-    """How often each n-gram of each length occurs in lines between edges. The edge that begins a line is no event."""
-    found: list[Counter[str]] = [Counter() for _ in range(order)]
-    for line in lines:
-        text = EDGE + line + EDGE
-        for length in range(1, order + 1):
-            first = 1 if length == 1 else 0
-            found[length - 1].update(text[i : i + length] for i in range(first, len(text) - length + 1))
-    return found
-
-
-def _counts(occurrences: Sequence[Counter[str]], length: int) -> Mapping[str, int]:
-    """The counts that Kneser-Ney estimates from: see the head of this module."""
-    if length == len(occurrences):
-        return occurrences[-1]
-    counts: Counter[str] = Counter(gram[1:] for gram in occurrences[length])
-    if length > 1:
-        counts.update({g: n for g, n in occurrences[length - 1].items() if g.startswith(EDGE)})
-    return counts
-
-
-def _discounts(counts: Iterable[int]) -> tuple[float, float, float, float]:
-    """What is taken from counts of 0, 1, 2 and more, after Chen and Goodman, equation 26."""
-    of = Counter(min(count, 4) for count in counts)
-    if not of[1] or not of[2]:
-        return (0.0, 0.5, 0.75, 0.75)
-    y = of[1] / (of[1] + 2 * of[2])
-    one = 1 - 2 * y * of[2] / of[1]
-    two = 2 - 3 * y * of[3] / of[2]
-    more = 3 - 4 * y * of[4] / of[3] if of[3] else two
-    return (0.0, min(max(one, 0.1), 0.95), min(max(two, 0.1), 1.9), min(max(more, 0.1), 2.9))
-
-
 def _transcripts(corpus: CorpusSettings, path: Path, seed: int) -> Iterator[tuple[str, str]]:
     """Page and text of every line of a corpus, in the order in which the reader's training reads them.
 
@@ -250,6 +189,12 @@ def _transcripts(corpus: CorpusSettings, path: Path, seed: int) -> Iterator[tupl
                 yield page.name, line.text
     else:
         yield from ((cut.page, cut.text) for cut in read_cut_lines(corpus, path))
+
+
+def _prose(text: ProseSettings, path: Path) -> list[str]:
+    """The lines of prose to learn from, as the reader is taught to write them."""
+    lines = sorted(filter(None, map(normalise_text, read_prose(path))), key=_draw)
+    return lines[: text.lines]
 
 
 def _draw(text: str) -> float:

@@ -12,7 +12,7 @@ from ocr_core.recognizers.beam import EXACT, BeamSettings, CharacterModel, align
 from ocr_core.recognizers.charset import Charset
 from ocr_core.recognizers.ctc import greedy, label_log_probability
 from ocr_core.recognizers.ngram import NgramModel
-from ocr_core.training.ngram import estimate
+from ocr_core.training.kneser_ney import estimate
 
 CHARSET = Charset("abc")
 ALPHA, BETA = 0.7, 0.4

@@ -19,7 +19,7 @@ from ocr_core.recognizers.crnn_network import Crnn, CrnnShape
 from ocr_core.recognizers.ctc import greedy
 from ocr_core.recognizers.ngram import NgramModel, write_ngram
 from ocr_core.records import Failure, LineImage, Transcript
-from ocr_core.training.ngram import estimate
+from ocr_core.training.kneser_ney import estimate
 
 CHARSET = Charset(" abcdefgh")
 SHAPE = CrnnShape(classes=10, height=32, channels=(4, 8, 8, 12), hidden=12, layers=2)

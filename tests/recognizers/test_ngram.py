@@ -16,7 +16,7 @@ from safetensors.numpy import save
 from ocr_core.errors import ModelError
 from ocr_core.models import ModelCard, write_card
 from ocr_core.recognizers.ngram import EDGE, OTHER, NgramModel, decoded, encoded, read_ngram, write_ngram
-from ocr_core.training.ngram import bits_per_character, estimate
+from ocr_core.training.kneser_ney import bits_per_character, estimate
 
 LINES = ("the cat sat on the mat", "the dog sat", "a cat and a dog", "that hat", "the end", "on and on") * 2
 
@@ -100,6 +100,27 @@ def test_rare_ngrams_can_be_left_out() -> None:
     assert 0 < sizes[1][3] < sizes[0][3]
     occurrences = Counter(f"{EDGE}{line}{EDGE}"[i : i + 4] for line in LINES for i in range(len(line) - 1))
     assert sizes[1][3] == sum(n >= 6 for n in occurrences.values())
+
+
+def test_counts_of_two_texts_are_mixed_by_weight() -> None:
+    # After "a" the lines have b once, the prose c three times. Discounts of bigrams are the fixed ones: 0.5 of a count
+    # of 1, 0.75 of a count of 3 (worked by hand: too few bigrams occur twice for the formula).
+    lines, prose = ["ab", "c"], ["ac"] * 3
+    for weight in (1.0, 6.0):
+        model = estimate(lines, 2, (1, 1), prose=prose, weight=weight)
+        after, shorter = model.probabilities("a"), model.probabilities("")
+        total = weight + 3
+        stored = {"b": weight * 0.5 / total, "c": (3 - 0.75) / total}
+        left = 1 - sum(stored.values())
+        for char, value in stored.items():
+            expected = value + left * shorter[model.place[char]]
+            assert after[model.place[char]] == pytest.approx(expected, rel=0.06)
+
+
+def test_prose_with_strange_characters_is_left_out() -> None:
+    model = estimate(LINES, 3, (1, 1, 1), prose=["the δog", "a mat and a hat"], weight=2)
+    assert model.alphabet == estimate(LINES, 3, (1, 1, 1)).alphabet
+    assert model.probabilities("a m").sum() == pytest.approx(1.0, abs=1e-6)
 
 
 def test_bytes_round_down_and_nearly_keep() -> None:

@@ -62,6 +62,27 @@ def test_a_configuration_makes_a_model_that_can_be_packaged(
     assert model.line_log_probability("bad cab") > model.line_log_probability("dba bac") + 3
 
 
+def test_prose_teaches_words_and_is_named_on_the_card(config: Path, letters: Path, tmp_path: Path) -> None:
+    plain = NgramModel.load("words", folder=_packaged(config, letters, tmp_path / "plain"))
+    (letters.parent / "prose.txt").write_text("a bad cab faded\n\nNOT THESE\n", "utf-8")
+    prose = '[[prose]]\nname = "tales"\npath = "prose.txt"\nlicence = "CC0"\nsource = "written here"\n'
+    config.write_text(
+        CONFIG.replace("[decoding]", f"{prose}[decoding]").replace("order", "weight = 2\norder")
+    )
+    folder = _packaged(config, letters, tmp_path / "prosaic")
+    card = read_card(folder / "words.json")
+    assert [d.name for d in card.data] == ["letters", "tales"]
+    assert "tales 2; transcripts weigh 2 times" in card.notes
+    model = NgramModel.load("words", folder=folder)
+    assert model.alphabet == plain.alphabet
+    assert model.line_log_probability("a bad cab faded") > plain.line_log_probability("a bad cab faded") + 1
+
+
+def _packaged(config: Path, letters: Path, folder: Path) -> Path:
+    package(train_ngram(load_ngram_config(config), folder, letters.parent), folder / "weights")
+    return folder / "weights"
+
+
 def test_held_out_and_excluded_documents_teach_nothing(letters: Path, settings: TrainSettings) -> None:
     train, held_out = split_texts(settings)
     assert held_out["letters"] == ["dace", "bead"]
