@@ -77,7 +77,7 @@ def document(
     last = max(found["pages"] or 1, 1)
     numbers = range(min(first, last), min(first + TILES, last + 1))
     read = {row["page_number"]: row for row in here.catalogue.pages(doc, numbers.start, TILES)}
-    failed = {row["page_number"]: row for row in here.catalogue.failures_of_document(doc)}
+    failed = {row["page_number"]: row for row in here.catalogue.failures_of_pages(doc, numbers.start, TILES)}
     tiles = [
         {
             "number": n,

@@ -7,6 +7,7 @@ from typing import Final
 
 from ocr_core.library import Library
 from ocr_core.library.status import COLLECTIONS
+from ocr_core.records import doc_id
 from ocr_core.viewer.opened import OpenedLibrary, Row
 
 # Documents in the order of their paths, with what their pages came to: DuckDB keeps the ranges of what it stores, so a
@@ -69,21 +70,21 @@ class Catalogue:
         rows = self.opened.rows(query, values, table="shelf")
         return rows if before is None else rows[::-1]
 
-    def document(self, doc_id: str) -> Row | None:
-        found = self.opened.rows("SELECT * FROM shelf WHERE doc_id = $id", {"id": doc_id}, table="shelf")
+    def document(self, doc: str) -> Row | None:
+        found = self.opened.rows("SELECT * FROM shelf WHERE doc_id = $id", {"id": doc}, table="shelf")
         return found[0] if found else None
 
-    def pages(self, doc_id: str, first: int, limit: int) -> list[Row]:
+    def pages(self, doc: str, first: int, limit: int) -> list[Row]:
         """Pages `first` … `first + limit - 1` of a document, in order, as far as they were read."""
         query = """
             SELECT page_id, page_number, status, script, lines, confidence, width, height FROM pages
             WHERE doc_id = $id AND page_number >= $first AND page_number < $end ORDER BY page_number
         """
-        return self.opened.rows(query, {"id": doc_id, "first": first, "end": first + limit})
+        return self.opened.rows(query, {"id": doc, "first": first, "end": first + limit})
 
-    def page(self, page_id: str, doc_id: str) -> Row | None:
+    def page(self, page_id: str) -> Row | None:
         query = "SELECT * FROM pages WHERE doc_id = $doc AND page_id = $page"
-        found = self.opened.rows(query, {"doc": doc_id, "page": page_id})
+        found = self.opened.rows(query, {"doc": doc_id(page_id), "page": page_id})
         return found[0] if found else None
 
     def lines(self, page: Row) -> list[Row]:
@@ -119,12 +120,13 @@ class Catalogue:
         """
         return self.opened.rows(query, {"after": after, "kind": kind, "run": run}, table="standing")
 
-    def failures_of_document(self, doc_id: str) -> list[Row]:
-        return self.opened.rows(
-            "SELECT * FROM standing WHERE doc_id = $id ORDER BY page_number LIMIT 1000",
-            {"id": doc_id},
-            table="standing",
-        )
+    def failures_of_pages(self, doc: str, first: int, limit: int) -> list[Row]:
+        """The standing failures of pages `first` … `first + limit - 1` of a document, in order."""
+        query = """
+            SELECT * FROM standing WHERE doc_id = $id AND page_number >= $first AND page_number < $end
+            ORDER BY page_number
+        """
+        return self.opened.rows(query, {"id": doc, "first": first, "end": first + limit}, table="standing")
 
     def kinds_of_failure(self) -> list[Row]:
         """How often each kind stands, the most frequent first, with one of its remedies."""

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 
 from ocr_core.errors import LibraryError, PageError
-from ocr_core.records import Box, doc_id, page_id
+from ocr_core.records import Box, doc_id, page_id, page_number
 from ocr_core.viewer.find import Words
 from ocr_core.viewer.opened import Row
 from ocr_core.viewer.pictures import Size
@@ -24,9 +24,9 @@ _AGE = {"cache-control": "private, max-age=3600"}
 
 @router.get("/pages/{page}")
 def page(request: Request, here: Here, page: PageId, q: Words = "") -> HTMLResponse:
-    row = here.catalogue.page(page, doc_id(page))
+    row = here.catalogue.page(page)
     document = here.catalogue.document(doc_id(page))
-    failures = [f for f in here.catalogue.failures_of_document(doc_id(page)) if f["page_id"] == page]
+    failures = here.catalogue.failures_of_pages(doc_id(page), page_number(page), 1)
     if row is None:
         if not failures and not _belongs(page, document):
             raise HTTPException(404)
@@ -35,7 +35,7 @@ def page(request: Request, here: Here, page: PageId, q: Words = "") -> HTMLRespo
             "unread_page.html",
             failure=failures[0] if failures else None,
             document=document,
-            number=int(page.rpartition("-")[2]),
+            number=page_number(page),
             **_neighbours(here, document, page),
         )
     lines = read_lines(row, here.catalogue.lines(row), q)
@@ -87,14 +87,14 @@ def _jpeg(here: Shared, page: str, make: Any) -> Response:
 
 
 def _belongs(page: str, document: Row | None) -> bool:
-    return document is not None and 1 <= int(page.rpartition("-")[2]) <= (document["pages"] or 1)
+    return document is not None and 1 <= page_number(page) <= (document["pages"] or 1)
 
 
 def _neighbours(here: Shared, document: Row | None, page: str) -> dict[str, Any]:
     """The pages before and after, over the borders of documents."""
     if document is None:
         return {"earlier": None, "later": None}
-    number = int(page.rpartition("-")[2])
+    number = page_number(page)
     key = (document["source_path"], document["doc_id"])
     earlier = later = None
     if number > 1:

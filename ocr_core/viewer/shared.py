@@ -77,7 +77,7 @@ def page_row(here: Shared, page: str) -> Row:
     Raises:
         HTTPException: 404, there is none.
     """
-    found = here.catalogue.page(page, page.rpartition("-")[0])
+    found = here.catalogue.page(page)
     if found is None:
         raise HTTPException(404)
     return found

@@ -78,7 +78,7 @@ def test_what_is_published_and_written_is_seen(library: Library) -> None:
     library.publish("run-2", "one", documents=[new], results=[result(new.page(1), "new")])
     catalogue.opened._opening_s = 0.0  # the time that passes between two looks
     assert catalogue.document(new.doc_id) is not None
-    page = catalogue.page(new.page(1).page_id, new.doc_id)
+    page = catalogue.page(new.page(1).page_id)
     assert page is not None and catalogue.written(page) == []
     con = catalogue.opened._con
     line = catalogue.lines(page)[0]
@@ -107,7 +107,7 @@ def test_files_that_compaction_took_away_are_not_missed(library: Library) -> Non
 def test_what_is_written_is_seen_while_a_run_publishes(library: Library) -> None:
     catalogue = Catalogue(library)
     doc = catalogue.documents("one", 1)[0]["doc_id"]
-    page = catalogue.page(f"{doc}-00001", doc)
+    page = catalogue.page(f"{doc}-00001")
     assert page is not None
     catalogue.opened._opening_s = 1e9
     library.publish("run-2", "one", results=[result(document("more.png").page(1), "x")])
