@@ -31,6 +31,9 @@ MOST_PROBLEMS_SHOWN = 20
 )
 @click.option("--pages", default="", metavar="1-5,8", help="Only these pages of each document.")
 @click.option(
+    "--human", is_flag=True, help="Only lines that people have written, with their text: pages to train on."
+)
+@click.option(
     "--images/--no-images",
     default=None,
     help="Copy the page images beside the files. Default: for iiif, which is of no use without.",
@@ -48,6 +51,7 @@ def export(
     collection: str | None,
     documents: tuple[str, ...],
     pages: str,
+    human: bool,
     images: bool | None,
     base_url: str,
 ) -> int:
@@ -65,7 +69,7 @@ def export(
     from ocr_core.library import Library
 
     try:
-        selection = Selection(collection, documents, PageRange(pages))
+        selection = Selection(collection, documents, PageRange(pages), human)
     except ValueError as error:
         raise UsageError(f"--pages: {error}.", remedy="See `warraq export --help`.") from None
     chosen = FORMATS[format_]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -11,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
+from starlette.types import Message
 
 from ocr_core.errors import LibraryError, PageError, UsageError, WarraqError
 from ocr_core.library import Library
@@ -67,14 +69,32 @@ def create_app(library: Library, settings: ViewerSettings | None = None) -> Fast
 
 
 def warm(app: FastAPI) -> None:
-    """Read ahead what the first page needs, which takes the longer the larger the library is.
+    """Read ahead what the first page and the first search need, which takes the longer the larger the library is.
 
     Raises:
         LibraryError: the library cannot be read.
     """
     here: Shared = app.state.shared
     here.catalogue.collections()
-    here.catalogue.runs(1)
+    here.searcher.rank("a", limit=1)
+    asyncio.run(_answer_first_page(app))  # its template is compiled, its threads are there
+
+
+async def _answer_first_page(app: FastAPI) -> None:
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(_: Message) -> None:
+        pass
+
+    asked = {
+        "type": "http",
+        "method": "GET",
+        "path": "/",
+        "query_string": b"",
+        "headers": [(b"host", b"localhost")],
+    }
+    await app(asked, receive, send)
 
 
 def _told(request: Request, error: Exception) -> Response:
