@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from ocr_core.config import PageRange
 from ocr_core.errors import LibraryError, NothingToDo, UsageError
+from ocr_core.exports.human import Which, as_written, has_written_lines, written_lines
 from ocr_core.exports.model import ExportLine, ExportPage, PlacedWord, fit
 from ocr_core.exports.words import divide
 from ocr_core.library import Library
@@ -35,8 +36,6 @@ WITH named AS (
     PARTITION BY p.collection, lower(regexp_replace(p.source_path, '[.][^./]*$', ''))))
 SELECT {columns} FROM named WHERE {where}
 """
-HUMAN: Final = "human"
-_SAME_LINE: Final = "PARTITION BY line_id, x0, y0, x1, y1"
 _LINE_COLUMNS: Final = (
     "page_id, run_id, line_id, line_order, x0, y0, x1, y1, polygon_x, polygon_y, baseline_x, baseline_y, "
     "region, direction, script, hand, text, confidence, engine, engine_version, model_sha256, flags, "
@@ -51,13 +50,14 @@ class Selection:
     Attributes:
         documents: source paths, or document ids of which the first six characters suffice.
         pages: as `--pages` has them: `1-5,8,12-`.
-        human: only lines that people have written, with their text in place of the engine's: pages to train on.
+        human: `corrections` or `all`: only lines that people have written, with their text in place of the engine's. What
+            was drawn for an audit is no correction: who trains on it cannot measure with it any more.
     """
 
     collection: str | None = None
     documents: tuple[str, ...] = ()
     pages: PageRange = field(default_factory=lambda: PageRange(""))
-    human: bool = False
+    human: Which = ""
 
     def condition(self) -> tuple[str, dict[str, Any]]:
         """SQL over the columns of a page, and its parameters."""
@@ -77,7 +77,7 @@ class Selection:
             ranges = [f"number BETWEEN {low} AND {high or 2**31 - 1}" for low, high in self.pages.ranges]
             clauses.append(f"({' OR '.join(ranges)})")
         if self.human:
-            clauses.append("page_id IN (SELECT page_id FROM ground_truth WHERE status = 'text')")
+            clauses.append(has_written_lines(self.human))
         return " AND ".join(clauses), values
 
 
@@ -140,23 +140,13 @@ class Selected:
         values = [min(ids), max(ids), *(head["page_id"] for head in heads)]
         table = self._lines.sql(query, params=values).to_arrow_table()
         spans = _spans(table)
-        written = self._written(values) if self._human else None
+        written = written_lines(self._lines, values, self._human) if self._human else None
         for head in heads:
             start, stop = spans.get((head["page_id"], head["run_id"]), (0, 0))
             rows = table.slice(start, stop - start).to_pylist()
             if written is not None:
-                head, rows = head | {"confidence": None}, _as_written(rows, written)
+                head, rows = head | {"confidence": None}, as_written(rows, written)
             yield _page(head, rows)
-
-    def _written(self, values: Sequence[str]) -> dict[tuple[Any, ...], dict[str, Any]]:
-        """The newest words of people about the lines of some pages, by line and box; `values` as for `lines`."""
-        query = f"""
-            SELECT line_id, x0, y0, x1, y1, text, status, transcriber FROM ground_truth_history
-            WHERE doc_id BETWEEN ? AND ? AND page_id IN ({", ".join("?" * (len(values) - 2))})
-            QUALIFY row_number() OVER ({_SAME_LINE} ORDER BY created_at DESC, run_id DESC) = 1
-        """
-        rows = self._lines.sql(query, params=values).to_arrow_table().to_pylist()
-        return {_place(row): row for row in rows if row["status"] == "text"}
 
     def _count_failed(self, selection: Selection) -> int:
         where, values = selection.condition()
@@ -212,25 +202,6 @@ class _readable:
                 f"{self._root} cannot be read: {error}",
                 remedy="Check the disk and that its temporary folder has room; else restore from a backup.",
             ) from error
-
-
-def _place(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What says which line is meant: a later run may number the lines of a page anew."""
-    return tuple(row[name] for name in ("line_id", "x0", "y0", "x1", "y1"))
-
-
-def _as_written(
-    rows: Sequence[Mapping[str, Any]], written: Mapping[tuple[Any, ...], Mapping[str, Any]]
-) -> list[dict[str, Any]]:
-    """The lines that people have written, with their words; the writer stands where an engine stood."""
-    found = []
-    for row in rows:
-        words = written.get(_place(row))
-        if words:
-            own = {"text": words["text"], "engine": HUMAN, "engine_version": words["transcriber"]}
-            nobody: dict[str, Any] = {"model_sha256": "", "confidence": None, "flags": [], "word_text": []}
-            found.append({**row, **own, **nobody})
-    return found
 
 
 def _spans(table: pa.Table) -> dict[tuple[str, str], tuple[int, int]]:

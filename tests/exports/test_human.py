@@ -33,7 +33,7 @@ def test_only_what_people_wrote_is_exported_as_they_wrote_it(library: Library, t
     write(library, 2, "three <trees>")
     write(library, 0, "", status="illegible")
     write(library, 3, "elsewhere", y0=900, y1=940)  # another line has its number today
-    export_to(library, "page", tmp_path / "out", Selection(human=True))
+    export_to(library, "page", tmp_path / "out", Selection(human="corrections"))
     [path] = (tmp_path / "out").rglob("*.xml")
     assert path.name == "letter.xml"
     [line] = read_page(path).lines
@@ -47,10 +47,21 @@ def test_a_line_that_was_taken_back_is_not_exported(library: Library, tmp_path: 
     write(library, 2, "three")
     write(library, 1, "two")
     write(library, 1, "", status="empty")
-    export_to(library, "txt", tmp_path / "out", Selection(human=True))
+    export_to(library, "txt", tmp_path / "out", Selection(human="corrections"))
     assert [p.read_text("utf-8") for p in (tmp_path / "out").rglob("*.txt")] == ["three\n"]
 
 
 def test_nothing_written_is_told(library: Library, tmp_path: Path) -> None:
     with pytest.raises(NothingToDo, match="Nobody has written"):
-        export_to(library, "page", tmp_path / "out", Selection(human=True))
+        export_to(library, "page", tmp_path / "out", Selection(human="corrections"))
+
+
+def test_lines_of_an_audit_are_not_trained_on(library: Library, tmp_path: Path) -> None:
+    write(library, 0, "for the audit", origin="audit", audit_id="a-1")
+    write(library, 1, "corrected, and drawn")
+    write(library, 2, "three")
+    line = library.page("letter.png#1").lines[1]
+    library.append("d-1", "samples", [line | {"audit_id": "a-1", "number": 1}])
+    for which, texts in (("corrections", "three\n"), ("all", "for the audit\ncorrected, and drawn\nthree\n")):
+        export_to(library, "txt", tmp_path / which, Selection(human=which))  # type: ignore[arg-type]
+        assert [p.read_text("utf-8") for p in (tmp_path / which).rglob("*.txt")] == [texts]
