@@ -8,6 +8,7 @@ from ocr_core.audit.drift import Comparison, DriftReport
 from ocr_core.audit.intervals import Rate
 from ocr_core.audit.report import interval, rate_values, shown
 from ocr_core.audit.sample_report import table
+from ocr_core.errors import DriftError
 
 
 def as_json(report: DriftReport) -> dict[str, Any]:
@@ -43,13 +44,24 @@ def as_markdown(report: DriftReport) -> str:
     return f"{title}\n\n{note}\n\n{table(_head(report), [_row(c) for c in report.comparisons])}\n"
 
 
-def why_it_fails(report: DriftReport, above: float) -> str:
-    """What became worse by more than `above`, in a sentence each; empty where nothing did."""
-    return "\n".join(
+def fail_if_worse(report: DriftReport, above: float) -> None:
+    """Say why it is too bad, where it is.
+
+    Raises:
+        DriftError: a collection became worse by more than `above`, 0..1.
+    """
+    alarms = report.alarms(above)
+    if not alarms:
+        return
+    told = [
         f"{shown(c.collection)}: {report.measure.upper()} rose by {_points(c.difference)} points, from "
         f"{interval(c.before)} ({report.by} {shown(report.before)}) to {interval(c.after)} ({shown(report.after)}); "
         f"p = {c.adjusted:.2g}, allowed are {100 * above:g} points."
-        for c in report.alarms(above)
+        for c in alarms
+    ]
+    raise DriftError(
+        "\n  ".join(["Reading has become worse.", *told]),
+        remedy="See the worst lines: warraq audit report --html FILE; and what was set: warraq sql 'FROM runs'.",
     )
 
 

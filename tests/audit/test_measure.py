@@ -20,7 +20,7 @@ from ocr_core.audit.measure import measure_sample, save_report
 from ocr_core.audit.sample_report import as_html, as_json, as_markdown, as_text
 from ocr_core.audit.size import pilot_of
 from ocr_core.audit.transcriptions import Transcription, add_transcriptions, open_lines, sample_lines
-from ocr_core.errors import NothingToDo, UsageError
+from ocr_core.errors import DriftError, NothingToDo, UsageError
 from ocr_core.library import Library
 from ocr_core.records import EngineStamp, Script
 from tests.audit.conftest import Given
@@ -262,14 +262,16 @@ def test_the_commands_from_sample_to_alarm(tmp_path: Path) -> None:
         > 0.2
     )
     answer = run("drift", *where, "--by", "engine")
-    assert answer.return_value == 0
+    assert not answer.return_value
     assert re.search(r"^c\t20 and 20\t0\.00 % .*\tworse$", answer.stdout, re.MULTILINE)
-    answer = run("drift", *where, "--fail-above", "5", "--markdown", tmp_path / "d.md", "--json")
-    assert answer.return_value == 10
-    assert answer.stderr.startswith("c: CER rose by +")
-    assert "(run r1) to" in answer.stderr and "allowed are 5 points" in answer.stderr
+    answer = run("drift", *where, "--markdown", tmp_path / "d.md", "--json")
     assert json.loads(answer.stdout)["comparisons"][0]["verdict"] == "worse"
-    assert run("drift", *where, "--fail-above", "60").return_value == 0
+    with pytest.raises(
+        DriftError, match=r"c: CER rose by \+.* \(run r1\) to .* allowed are 5 points"
+    ) as raised:
+        run("drift", *where, "--fail-above", "5")
+    assert raised.value.exit_code == 10
+    assert not run("drift", *where, "--fail-above", "60").return_value
     assert "| c |" in (tmp_path / "d.md").read_text("utf-8")
 
 
