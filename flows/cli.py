@@ -26,7 +26,7 @@ from ocr_core.errors import WarraqError
 EXIT_CODES = """\b
 Exit codes: 0 all done; 1 wrong arguments; 2 nothing usable in the input; 3 a missing
 dependency or model; 5 the library or a file cannot be read or written; 10 finished, but
-some pages failed; 15 anything else; 130 interrupted (what was done is published)."""
+some pages failed or an audit found too much drift; 15 anything else; 130 interrupted (what was done is published)."""
 
 
 @click.group(

@@ -43,7 +43,7 @@ class Design:
     """
 
     lines: int = 400
-    per_page: int = 4
+    per_page: int = 2
     by: tuple[str, ...] = VARIABLES
     power: float = 1.0
     double: float = 0.1

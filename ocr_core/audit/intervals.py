@@ -24,6 +24,8 @@ DRAWS = 1000
 LEVEL = 0.95
 _LEAST_ERROR = 1e-9
 """Standard errors below this are taken for 0."""
+_MOST_NUMBERS = 2_000_000
+"""Drawn at once, for the sake of memory."""
 
 Floats = NDArray[np.float64]
 
@@ -75,6 +77,20 @@ class Clusters:
             np.sqrt(variance_over_pages(self.influence, self.strata, self.fractions) + self._inside())
         )
 
+    def without_empty_strata(self) -> Clusters:
+        """The same without strata whose pages add nothing."""
+        busy = np.bincount(self.strata, (self.totals > 0) | (self.errors > 0), len(self.fractions)) > 0
+        if busy.all():
+            return self
+        kept, numbers = busy[self.strata], np.cumsum(busy) - 1
+        return Clusters(
+            self.errors[kept],
+            self.totals[kept],
+            numbers[self.strata[kept]],
+            self.fractions[busy],
+            self.within,
+        )
+
     def _inside(self) -> float:
         r, total = self.ratio, max(self.totals.sum(), 1e-300)
         return float(max(self.within @ (1.0, -2.0 * r, r * r), 0.0) / total**2)
@@ -94,6 +110,7 @@ def interval(clusters: Clusters, seed: int = 0, draws: int = DRAWS) -> Rate:
 
     Where no page has an error, the upper bound is what the share of pages with any error may still be.
     """
+    clusters = clusters.without_empty_strata()
     counts = np.bincount(clusters.strata, minlength=len(clusters.fractions))
     rate, pages = clusters.ratio, int((clusters.totals > 0).sum())
     if pages < 2 or not (counts > 1).any():
@@ -119,7 +136,7 @@ def _t_values(clusters: Clusters, rng: np.random.Generator, draws: int) -> Float
         n = len(own)
         if n == 0:
             continue
-        drawn = rng.multinomial(n, np.full(n, 1 / n), size=draws).astype(np.float64) @ own
+        drawn = _drawn_again(own, rng, draws)
         sums += drawn
         if n > 1:
             ee, ec, cc = drawn[:, 2], drawn[:, 3], drawn[:, 4]
@@ -127,13 +144,26 @@ def _t_values(clusters: Clusters, rng: np.random.Generator, draws: int) -> Float
             spread[:, 0] += n / (n - 1) * (ee - es * es / n)
             spread[:, 1] += n / (n - 1) * (ec - es * cs / n)
             spread[:, 2] += n / (n - 1) * (cc - cs * cs / n)
-    totals = np.maximum(sums[:, 1], 1e-300)
-    ratios = sums[:, 0] / totals
-    variances = (spread[:, 0] - 2 * ratios * spread[:, 1] + ratios**2 * spread[:, 2]) / totals**2
-    sound = (sums[:, 1] > 0) & (variances > _LEAST_ERROR**2)
+    some = sums[:, 1] > 0
+    sums, spread = sums[some], spread[some]
+    ratios = sums[:, 0] / sums[:, 1]
+    variances = (spread[:, 0] - 2 * ratios * spread[:, 1] + ratios**2 * spread[:, 2]) / sums[:, 1] ** 2
+    sound = variances > _LEAST_ERROR**2
     if not sound.any():
         return np.array([-1.96, 1.96])
     return np.asarray((ratios[sound] - clusters.ratio) / np.sqrt(variances[sound]), dtype=np.float64)
+
+
+def _drawn_again(rows: Floats, rng: np.random.Generator, draws: int) -> Floats:
+    """[draws, columns] sums of as many rows as there are, drawn with replacement."""
+    n = len(rows)
+    at_once = max(1, _MOST_NUMBERS // n)
+    sums = []
+    for done in range(0, draws, at_once):
+        number = min(at_once, draws - done)
+        places = rng.integers(0, n, (number, n)) + n * np.arange(number)[:, None]
+        sums.append(np.bincount(places.ravel(), minlength=number * n).reshape(number, n) @ rows)
+    return np.concatenate(sums)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

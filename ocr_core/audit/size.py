@@ -64,10 +64,10 @@ def pilot_of(library: Library) -> Pilot | None:
     """From the newest audit that has enough lines and pages; None where there is none."""
     query = """
         WITH sizes AS (
-          SELECT audit_id, label, max(created_at) AS at FROM audits WHERE normalisation = $raw
+          SELECT audit_id, label, max(created_at) AS told_at FROM audits WHERE normalisation = $raw
           GROUP BY ALL HAVING count(*) >= $lines AND count(DISTINCT page_id) >= $pages)
         SELECT audit_id, page_id, chars, char_edits FROM audits
-        WHERE normalisation = $raw AND (audit_id, label) = (SELECT (audit_id, label) FROM sizes ORDER BY at DESC LIMIT 1)
+        SEMI JOIN (FROM sizes ORDER BY told_at DESC LIMIT 1) USING (audit_id, label) WHERE normalisation = $raw
     """
     parameters = {"raw": RAW, "lines": _LEAST_LINES, "pages": _LEAST_PAGES}
     rows = library.reading(lambda con: con.execute(query, parameters).fetchall())

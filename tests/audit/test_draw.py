@@ -37,7 +37,7 @@ def weights_of(rows: list[dict]) -> SampleWeights:
 
 
 def test_strata_partition_the_pages_and_weights_are_one_over_the_probability(noised: Noised) -> None:
-    drawn = draw(noised.library, Design(lines=200))
+    drawn = draw(noised.library, Design(lines=200, per_page=4))
     lines_of_page = Counter(key.rpartition("-")[0] for key in noised.truths)
     assert sum(s.pages for s in drawn.strata) == len(lines_of_page)
     assert sum(s.lines for s in drawn.strata) == len(noised.truths)
