@@ -118,4 +118,5 @@ def _http(request: Request, error: Exception) -> Response:
 def _error(request: Request, status: int, message: str, remedy: str) -> Response:
     """An error as a page, or as the part of one that a script asked for."""
     template = "error_part.html" if asks_for_part(request) else "error.html"
-    return render(request, template, status=status, message=message, remedy=remedy)
+    title = "Not found" if status == 404 else "This cannot be shown"
+    return render(request, template, status=status, title=title, message=message, remedy=remedy)

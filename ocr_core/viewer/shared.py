@@ -17,6 +17,7 @@ from ocr_core.audit.measure import SampleReport
 from ocr_core.audit.report import interval, visible
 from ocr_core.audit.report import percent as rate
 from ocr_core.library import Library
+from ocr_core.search.render import printable
 from ocr_core.search.search import Searcher
 from ocr_core.viewer.attempt_reader import Reader
 from ocr_core.viewer.catalogue import Catalogue
@@ -108,6 +109,7 @@ def _environment() -> Environment:
         "interval": interval,
         "rate": rate,
         "visible": visible,
+        "printable": printable,
         "digits": grouped_digits,
         "percent": percent,
         "when": when,

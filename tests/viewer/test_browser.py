@@ -207,7 +207,8 @@ def test_hostile_text_does_nothing_and_the_browser_has_no_complaint(browser: Bro
         browser.one("main")
     browser.open(f"/pages/{browser.shown.hostile}")
     assert "<script>alert(1)</script>" in browser.one(".line[data-line='4']").text
-    assert Path(HOSTILE_PATH).name.replace("\u202e", "") in browser.one("h1").text.replace("\u202e", "")
+    # What would turn the end of a name around is shown as such: it is no PNG file.
+    assert browser.one("h1").text.endswith(Path(HOSTILE_PATH).name.replace("\u202e", "\ufffd"))
     # Its scan is not there, and nothing else is wrong: an alert would have broken the commands above.
     complaints = [e for e in browser.driver.get_log("browser") if "404" not in e["message"]]
     assert complaints == []

@@ -20,6 +20,13 @@ document.addEventListener("keydown", (event) => {
   field.select();
 });
 
+// A scan that is gone leaves its place empty.
+const SMALL = ".thumb img, .crop img";
+document.addEventListener("error", (event) => {
+  if (event.target.matches?.(SMALL)) event.target.hidden = true;
+}, true);
+for (const image of document.querySelectorAll(SMALL)) image.hidden = image.complete && !image.naturalWidth;
+
 const form = document.querySelector(".find.live");
 if (form) live(form, document.getElementById("hits"));
 

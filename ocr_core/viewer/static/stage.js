@@ -141,6 +141,7 @@ export class Stage {
     const image = stage.querySelector("img");
     const gone = () => {
       stage.querySelector(".gone").hidden = false;
+      image.hidden = true;
     };
     image.addEventListener("error", gone);
     if (image.complete && !image.naturalWidth) gone(); // it failed before anybody listened
