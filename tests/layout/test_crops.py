@@ -182,6 +182,21 @@ def test_crops_of_a_page_keep_count_order_and_ids() -> None:
     assert crop_lines(_page(curve), []) == []
 
 
+def test_large_small_letters_get_room() -> None:
+    """Typescript, whose capitals are hardly higher than its small letters, is cut with more ground around it."""
+    page = np.full((600, 900), 240, np.uint8)
+    lines = []
+    for i, y in enumerate(range(100, 500, 80)):
+        for x in range(60, 840, 14):
+            page[y - 30 : y, x : x + 6] = 20
+        outline = ((55, y - 36), (845, y - 36), (845, y + 4), (55, y + 4))
+        lines.append(Line(f"p-00001-{i:04d}", i, outline, ((60, y), (840, y))))
+    for image in crop_lines(page, lines):
+        rows = np.flatnonzero(image.pixels.min(axis=1) < 100)
+        assert 0.25 < len(rows) / len(image.pixels) < 0.4  # cut close, 30 of 40 pixels would be letters
+        assert rows[-1] == pytest.approx(image.baseline_y, abs=3)
+
+
 @pytest.mark.parametrize("baseline", [np.zeros((1, 2)), np.ones((3, 2))])
 def test_a_baseline_without_length_is_refused(baseline: np.ndarray) -> None:
     with pytest.raises(ValueError, match="at least two"):
