@@ -9,6 +9,7 @@ import sys
 
 import click
 
+from flows.commands.audit import audit
 from flows.commands.doctor import doctor
 from flows.commands.evaluate import evaluate
 from flows.commands.export import export
@@ -24,7 +25,7 @@ from ocr_core.errors import WarraqError
 EXIT_CODES = """\b
 Exit codes: 0 all done; 1 wrong arguments; 2 nothing usable in the input; 3 a missing
 dependency or model; 5 the library or a file cannot be read or written; 10 finished, but
-some pages failed; 15 anything else; 130 interrupted (what was done is published)."""
+some pages failed or an audit found too much drift; 15 anything else; 130 interrupted (what was done is published)."""
 
 
 @click.group(
@@ -45,7 +46,7 @@ def cli(context: click.Context, verbose: int) -> None:
 
 
 _PAGES = (run, status, retry, search, sql, show, export)
-_READERS = (recognize, models, train, evaluate, eval_glyphs)
+_READERS = (recognize, models, train, evaluate, eval_glyphs, audit)
 for command in (*_PAGES, *_READERS, doctor):
     cli.add_command(command)
 

@@ -6,6 +6,7 @@
     ├── MissingDependency            3  a program, package or model is not installed
     │   └── ModelError               3  a model file is missing, damaged or of the wrong kind
     ├── LibraryError                 5  the library cannot be read or written
+    ├── DriftError                  10  reading has become worse than is allowed
     └── PageError                   10  one page or file failed; the rest goes on
 
 A `PageError` never ends a run: the stage that answers for the page turns it into a `records.Failure`.
@@ -46,6 +47,12 @@ class ModelError(MissingDependency):
 
 class LibraryError(WarraqError):
     exit_code = 5
+
+
+class DriftError(WarraqError):
+    """An audit was compared with another one, and reading has become worse than is allowed."""
+
+    exit_code = 10
 
 
 class PageError(WarraqError):

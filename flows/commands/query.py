@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 @click.option("--memory", default="1GiB", show_default=True, help="Memory the query may use.")
 @click.option("--max-rows", default=100_000, show_default=True, help="Rows after which the answer is cut.")
 def sql(query: str, library: Path, format_: str, timeout: float, memory: str, max_rows: int) -> None:
-    """Ask the library in SQL (DuckDB). Tables: documents, pages, lines, failures, runs, ground_truth, audits, and
-    search_lines('orchid* -rose') with the hits of a search.
+    """Ask the library in SQL (DuckDB). Tables: documents, pages, lines, failures, runs, ground_truth, samples,
+    audits, and search_lines('orchid* -rose') with the hits of a search. docs/sql.md has worked examples.
 
     A query can read these and nothing else: no files, no writing.
     """

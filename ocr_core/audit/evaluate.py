@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ocr_core.audit.intervals import Rate
 from ocr_core.audit.lines import MeasuredLine, Omission, lines_to_measure
 from ocr_core.audit.rates import (
     Bin,
@@ -17,7 +18,6 @@ from ocr_core.audit.rates import (
     FoldedRates,
     LineScore,
     PageRates,
-    Rate,
     badness,
     calibration_error,
     confusions,

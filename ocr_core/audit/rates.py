@@ -1,8 +1,7 @@
 """Error rates of readings against transcripts, with what is needed to judge them.
 
 Rates are edits over the length of the transcripts, summed before dividing, so a rate may pass 1. Case, punctuation and
-accents count. Intervals are percentile bootstrap intervals over pages (Efron and Tibshirani 1993), because the lines of a
-page resemble one another.
+accents count. Intervals are over pages, because the lines of a page resemble one another; see `intervals`.
 """
 
 from __future__ import annotations
@@ -16,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
-DRAWS = 2000
+from ocr_core.audit.intervals import Clusters, Rate, interval
+
 BINS = 10
 
 
@@ -48,15 +48,6 @@ class LineScore:
     def accuracy(self) -> float:
         """Share of characters read right, 0..1: 1 minus the edits over the longer of the two texts."""
         return 1 - self.edits / max(len(self.truth), len(self.reading), 1)
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """An error rate and its 95 % interval; the bounds are None with fewer than two pages."""
-
-    value: float
-    low: float | None = None
-    high: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,17 +133,7 @@ def rate_with_interval(edits: Sequence[int], lengths: Sequence[int], seed: int =
         lengths: of each page's transcripts, in the same unit.
         seed: of the draws: the same pages always give the same interval.
     """
-    errors, totals = np.array(edits, dtype=np.float64), np.array(lengths, dtype=np.float64)
-    value = float(errors.sum() / max(totals.sum(), 1.0))
-    if len(errors) < 2:
-        return Rate(value)
-    rng = np.random.default_rng(seed)
-    drawn = np.empty(DRAWS)
-    for draw in range(DRAWS):
-        picked = rng.integers(0, len(errors), len(errors))
-        drawn[draw] = errors[picked].sum() / max(totals[picked].sum(), 1.0)
-    low, high = np.percentile(drawn, (2.5, 97.5))
-    return Rate(value, float(low), float(high))
+    return interval(Clusters.of(edits, lengths), seed)
 
 
 def error_rates(pages: Sequence[PageRates]) -> tuple[Rate, Rate]:
@@ -191,11 +172,16 @@ def badness(score: LineScore) -> float:
     return score.edits * score.error_rate
 
 
-def reliability(scores: Sequence[LineScore]) -> tuple[Bin, ...]:
-    """Lines by equal steps of confidence, each line weighted with its length; steps without lines are left out."""
+def reliability(scores: Sequence[LineScore], line_weights: Sequence[float] | None = None) -> tuple[Bin, ...]:
+    """Lines by equal steps of confidence, each line weighted with its length; steps without lines are left out.
+
+    Args:
+        line_weights: how many lines each stands for; one by default.
+    """
     confidence = np.array([s.confidence for s in scores], dtype=np.float64)
     right = np.array([s.accuracy for s in scores], dtype=np.float64)
     weights = np.array([max(s.characters, 1) for s in scores], dtype=np.float64)
+    weights *= 1.0 if line_weights is None else np.asarray(line_weights, dtype=np.float64)
     which: NDArray[np.int64] = np.clip((confidence * BINS).astype(np.int64), 0, BINS - 1)
     bins = []
     for number in range(BINS):

@@ -14,14 +14,16 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from rapidfuzz.distance import Levenshtein
 
 from ocr_core.audit.evaluate import Evaluation
+from ocr_core.audit.intervals import Rate
 from ocr_core.audit.lines import Omission
-from ocr_core.audit.rates import Bin, Confusion, LineScore, PageRates, Rate
+from ocr_core.audit.rates import Bin, Confusion, LineScore, PageRates
 from ocr_core.records import GreyImage
 
 _WIDEST = 1000
 """Pixels of a line's picture in the report."""
-_PLOT = 220
+PLOT = 220
 """Side of the reliability plot in pixels."""
+_LONGEST_LABEL = 52
 
 
 def as_json(evaluation: Evaluation, *, lines: bool = False) -> dict[str, Any]:
@@ -37,20 +39,22 @@ def as_json(evaluation: Evaluation, *, lines: bool = False) -> dict[str, Any]:
         "pages": len(evaluation.pages),
         "lines": len(evaluation.scores),
         "characters": sum(p.characters for p in evaluation.pages),
-        "cer": _rate(evaluation.cer),
-        "wer": _rate(evaluation.wer),
-        "folded": [{"name": f.name, "cer": _rate(f.cer), "wer": _rate(f.wer)} for f in evaluation.folded],
+        "cer": rate_values(evaluation.cer),
+        "wer": rate_values(evaluation.wer),
+        "folded": [
+            {"name": f.name, "cer": rate_values(f.cer), "wer": rate_values(f.wer)} for f in evaluation.folded
+        ],
         "calibration_error": evaluation.calibration_error,
         "seconds": evaluation.seconds,
         "by_page": [_page(p) for p in evaluation.pages],
-        "confusions": [_confusion(c) for c in evaluation.confusions],
-        "reliability": [_bin(b) for b in evaluation.reliability],
-        "worst": [_line(w.score) for w in evaluation.worst],
-        "omissions": [_omission(o) for o in evaluation.omissions],
-        "unread": [_omission(o) for o in evaluation.unread],
+        "confusions": [confusion_values(c) for c in evaluation.confusions],
+        "reliability": [bin_values(b) for b in evaluation.reliability],
+        "worst": [line_values(w.score) for w in evaluation.worst],
+        "omissions": [omission_values(o) for o in evaluation.omissions],
+        "unread": [omission_values(o) for o in evaluation.unread],
     }
     if lines:
-        values["by_line"] = [_line(s) for s in evaluation.scores]
+        values["by_line"] = [line_values(s) for s in evaluation.scores]
     return values
 
 
@@ -81,23 +85,35 @@ def as_text(evaluation: Evaluation, most: int = 15) -> str:
 
 def as_html(evaluation: Evaluation, most: int = 60) -> str:
     """A self-contained page: style, plot and line pictures inside, no script, no network. All texts are escaped."""
+    return (
+        templates()
+        .get_template("evaluation.html.j2")
+        .render(
+            evaluation=evaluation,
+            characters=sum(p.characters for p in evaluation.pages),
+            pages=sorted(evaluation.pages, key=lambda p: -p.cer),
+            confusions=evaluation.confusions[:most],
+            worst=[
+                (line.score, picture_uri(line.pixels), list(differences(line.score)))
+                for line in evaluation.worst
+            ],
+            plot=plot_points(evaluation.reliability),
+            side=PLOT,
+        )
+    )
+
+
+def templates() -> Environment:
+    """The templates of pages, which escape every text and tolerate no gap."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
     )
-    environment.filters |= {"percent": percent, "interval": interval, "visible": visible}
-    return environment.get_template("evaluation.html.j2").render(
-        evaluation=evaluation,
-        characters=sum(p.characters for p in evaluation.pages),
-        pages=sorted(evaluation.pages, key=lambda p: -p.cer),
-        confusions=evaluation.confusions[:most],
-        worst=[
-            (line.score, picture_uri(line.pixels), list(differences(line.score))) for line in evaluation.worst
-        ],
-        plot=plot_points(evaluation.reliability),
-        side=_PLOT,
-    )
+    environment.filters |= {
+        "percent": percent, "interval": interval, "visible": visible, "shortened": _shortened
+    }  # fmt: skip
+    return environment
 
 
 def percent(value: float) -> str:
@@ -120,6 +136,10 @@ def visible(character: str) -> str:
     if unicodedata.category(character)[0] in "CMZ":
         return unicodedata.name(character, f"U+{ord(character):04X}")
     return character
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_LABEL else text[: _LONGEST_LABEL - 1] + "…"
 
 
 def shown(text: str) -> str:
@@ -150,11 +170,11 @@ def plot_points(bins: Sequence[Bin]) -> list[tuple[float, float, float, Bin]]:
     """Centre and radius of each bin's dot in the reliability plot: confidence to the right, share right upwards."""
     most = max((b.characters for b in bins), default=1)
     return [
-        (b.confidence * _PLOT, (1 - b.right) * _PLOT, 2 + 7 * math.sqrt(b.characters / most), b) for b in bins
+        (b.confidence * PLOT, (1 - b.right) * PLOT, 2 + 7 * math.sqrt(b.characters / most), b) for b in bins
     ]
 
 
-def _rate(rate: Rate) -> dict[str, float | None]:
+def rate_values(rate: Rate) -> dict[str, float | None]:
     return {"value": rate.value, "low": rate.low, "high": rate.high}
 
 
@@ -165,23 +185,23 @@ def _page(page: PageRates) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _confusion(confusion: Confusion) -> dict[str, Any]:
+def confusion_values(confusion: Confusion) -> dict[str, Any]:
     return {"truth": confusion.truth, "reading": confusion.reading, "count": confusion.count}
 
 
-def _bin(bin_: Bin) -> dict[str, Any]:
+def bin_values(bin_: Bin) -> dict[str, Any]:
     return {
         "low": bin_.low, "high": bin_.high, "lines": bin_.lines, "characters": bin_.characters,
         "confidence": bin_.confidence, "right": bin_.right,
     }  # fmt: skip
 
 
-def _line(score: LineScore) -> dict[str, Any]:
+def line_values(score: LineScore) -> dict[str, Any]:
     return {
         "page": score.page, "line": score.line, "truth": score.truth, "reading": score.reading,
         "confidence": score.confidence, "edits": score.edits,
     }  # fmt: skip
 
 
-def _omission(omission: Omission) -> dict[str, Any]:
+def omission_values(omission: Omission) -> dict[str, Any]:
     return {"page": omission.page, "line": omission.line, "reason": omission.reason}

@@ -31,3 +31,11 @@ FOLDINGS: Mapping[str, Callable[[str], str]] = {
     "letters and digits as search compares them": fold,
 }
 """Further ways to compare `comparable` texts, the stricter first."""
+
+RAW = "raw"
+NORMALISATIONS: Mapping[str, Callable[[str], str]] = {
+    RAW: lambda text: text,
+    "quotes": as_taught,
+    "search": fold,
+}
+"""What the library calls texts as they are, and those of `FOLDINGS`."""

@@ -203,19 +203,45 @@ class Library:
         Args:
             at: the `created_at` of the rows, where it is one.
         """
-        if not any(table.num_rows for table in tables.values()):
+        return self._publish(run_id, [(name, collection, table) for name, table in tables.items()], at=at)
+
+    def _publish(
+        self, run_id: str, tables: Sequence[tuple[str, str, pa.Table]], *, at: datetime | None
+    ) -> int:
+        """Publish tables, each with its data set and collection, as one version."""
+        tables = [entry for entry in tables if entry[2].num_rows]
+        if not tables:
             return self._log.latest()
         with durable.disk_errors(self.root, "publish"):
             self._log.prepare()
             with durable.locked(self.root / "_log" / ".lock", exclusive=False):
                 parts = [
                     write_part(self.root, name, collection, run_id, table)
-                    for name, table in tables.items()
-                    if table.num_rows
+                    for name, collection, table in tables
                 ]
                 version = self._log.commit("publish", parts, at=at)
         log.debug("version %d: %s", version, ", ".join(f"{p.dataset} {p.rows}" for p in parts))
         return version
+
+    def append(self, run_id: str, dataset: str, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Publish rows of `ground_truth`, `samples` or `audits` as one version, which is returned.
+
+        Args:
+            run_id: of the import, draw or report.
+            rows: by the columns of the data set, with their `collection`; `run_id` and `created_at` are set here.
+
+        Raises:
+            UsageError, LibraryError: as `publish`.
+        """
+        stamp = self._stamp()
+        parts: dict[str, list[dict[str, Any]]] = {}
+        for row in rows:
+            name = names.collection(row["collection"])
+            tail = {"collection": name, "run_id": names.run(run_id), "created_at": stamp}
+            parts.setdefault(name, []).append({**row, **tail})
+        return self._publish(
+            run_id, [(dataset, name, to_table(dataset, part)) for name, part in parts.items()], at=stamp
+        )
 
     def compact(
         self, *, min_files: int = 2, grace: timedelta = compaction.GRACE, drop_superseded: bool = True

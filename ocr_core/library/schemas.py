@@ -152,8 +152,40 @@ GROUND_TRUTH: Final = pa.schema(
         *_BOX,
         ("text", pa.string()),
         ("transcriber", pa.string()),
-        ("origin", pa.string()),  # viewer | import | …
+        ("origin", pa.string()),  # audit (written without seeing the reading) | correction | page | alto
+        ("status", pa.string()),  # text | empty (nothing is written there) | illegible
+        ("audit_id", pa.string()),  # "" where it was written for no audit
         ("note", pa.string()),
+        *_TAIL,
+    ]
+)
+
+# The lines that were drawn for an audit, as they stood then.
+SAMPLES: Final = pa.schema(
+    [
+        ("audit_id", pa.string()),
+        ("number", pa.int32()),  # from 1, the order of work: any beginning of it is itself a sample
+        ("line_id", pa.string()),
+        *_PLACE,
+        ("line_order", pa.int32()),
+        *_BOX,
+        ("polygon_x", _INTS),
+        ("polygon_y", _INTS),
+        ("direction", pa.string()),
+        ("script", pa.string()),
+        ("hand", pa.string()),
+        ("text", pa.string()),  # as it was read
+        ("confidence", pa.float64()),
+        *_ENGINE,
+        ("read_run_id", pa.string()),  # the run that read it
+        ("read_at", _STAMP),
+        ("stratum", pa.string()),
+        ("stratum_pages", pa.int32()),  # pages of the stratum in the library
+        ("page_lines", pa.int32()),  # read lines of the page
+        ("weight", pa.float64()),  # one over the probability of being drawn
+        ("double", pa.bool_()),  # to be transcribed twice
+        ("picture_sha256", pa.string()),  # of the picture given to transcribers; "" where none was written
+        ("seed", pa.string()),
         *_TAIL,
     ]
 )
@@ -165,14 +197,24 @@ AUDITS: Final = pa.schema(
         ("page_id", pa.string()),
         ("doc_id", pa.string()),
         ("collection", pa.string()),
+        ("label", pa.string()),  # which readings were measured: drawn, or as the report called them
+        ("source_path", pa.string()),
+        ("page_number", pa.int32()),
         ("stratum", pa.string()),
-        ("weight", pa.float64()),  # one over the probability of being drawn
-        ("normalisation", pa.string()),
+        ("stratum_pages", pa.int32()),
+        ("page_lines", pa.int32()),
+        ("weight", pa.float64()),  # lines of the library that this one stands for
+        ("script", pa.string()),
+        ("hand", pa.string()),
+        ("normalisation", pa.string()),  # raw, or what was told apart less
+        ("truth", pa.string()),
+        ("reading", pa.string()),
         ("chars", pa.int32()),
         ("char_edits", pa.int32()),
         ("words", pa.int32()),
         ("word_edits", pa.int32()),
         ("audited_run_id", pa.string()),
+        ("read_at", _STAMP),
         *_ENGINE,
         ("confidence", pa.float64()),
         *_TAIL,
@@ -186,6 +228,7 @@ SCHEMAS: Final[dict[str, pa.Schema]] = {
     "failures": FAILURES,
     "runs": RUNS,
     "ground_truth": GROUND_TRUTH,
+    "samples": SAMPLES,
     "audits": AUDITS,
 }
 
@@ -197,6 +240,7 @@ SORT_KEYS: Final[dict[str, list[str]]] = {
     "failures": ["source_path", "page_number", "created_at"],
     "runs": ["run_id", "created_at"],
     "ground_truth": ["doc_id", "page_number", "line_order", "created_at"],
+    "samples": ["audit_id", "number", "created_at"],
     "audits": ["audit_id", "line_id", "created_at"],
 }
 

@@ -12,7 +12,9 @@ Two relations per data set: `pages_history` holds every published row, `pages` w
 - failures: one row per page or file that still stands failed; `attempts` summed over the runs since. A page's
   failure ends with a newer result of the page or with other content under its path; a file's failure with a
   newer document at its path.
-- runs: the newest record of each run. ground_truth, audits: all rows.
+- runs: the newest record of each run.
+- ground_truth: the newest words of each person about a line (corrections, written with the reading in sight, apart).
+- samples: all rows. audits: the newest report of each audit and label.
 """
 
 from __future__ import annotations
@@ -90,8 +92,17 @@ SELECT {columns} FROM (
 SELECT * FROM runs_history
 QUALIFY row_number() OVER (PARTITION BY run_id ORDER BY created_at DESC) = 1
 """,
-    "ground_truth": "SELECT * FROM ground_truth_history",
-    "audits": "SELECT * FROM audits_history",
+    "ground_truth": """
+SELECT * FROM ground_truth_history
+QUALIFY row_number() OVER (
+  PARTITION BY line_id, x0, y0, x1, y1, transcriber, origin = 'correction'
+  ORDER BY created_at DESC, run_id DESC) = 1
+""",
+    "samples": "SELECT * FROM samples_history",
+    "audits": """
+SELECT * FROM audits_history
+QUALIFY created_at = max(created_at) OVER (PARTITION BY audit_id, label)
+""",
 }
 
 

@@ -34,11 +34,12 @@ def cut_lines(library: Library, lines: Sequence[tuple[str, Box]]) -> list[Image.
             trouble = str(error)
         for place, (page, box) in enumerate(lines):
             if page == page_id:
-                cut[place] = trouble if pixels is None else _cut(pixels, box)
+                cut[place] = trouble if pixels is None else cut_line(pixels, box)
     return cut
 
 
-def _cut(pixels: PageArray, box: Box) -> Image.Image:
+def cut_line(pixels: PageArray, box: Box) -> Image.Image:
+    """The picture of one line of a page."""
     margin = round(MARGIN * box.height)
     rows = slice(max(box.y0 - margin, 0), box.y1 + margin)
     columns = slice(max(box.x0 - margin, 0), box.x1 + margin)

@@ -54,7 +54,7 @@ def test_views_answer(root: Path) -> None:
 @pytest.mark.parametrize(
     ("query", "rows"),
     [
-        ("SHOW TABLES", 15),
+        ("SHOW TABLES", 17),
         ("WITH x AS (FROM pages) SELECT stage_seconds['read'] AS s, created_at FROM x", 1),
         ("SELECT 'copy', 1 AS \"insert\" -- DROP TABLE lines", 1),
         ("PIVOT lines ON engine IN ('crnn') USING count(*) GROUP BY page_id", 1),

@@ -1,0 +1,268 @@
+"""What people write for the lines of a library: who has to write what, and where it is kept.
+
+A line is what stood in a box of a page. A later run may number the lines of the page anew, so line id and box together
+say which line is meant.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from ocr_core.errors import UsageError
+from ocr_core.library import Library
+from ocr_core.library.library import new_run_id
+from ocr_core.records import Box
+
+TEXT: Final = "text"
+EMPTY: Final = "empty"
+ILLEGIBLE: Final = "illegible"
+STATUSES: Final = (TEXT, EMPTY, ILLEGIBLE)
+AUDIT: Final = "audit"
+CORRECTION: Final = "correction"
+ORIGINS: Final = (AUDIT, CORRECTION, "page", "alto")
+"""Only a correction is written with the machine's reading in sight, and therefore no measure of it."""
+
+# Written rows of a line by people who had not seen its reading.
+_WRITTEN: Final = f"SELECT * FROM ground_truth WHERE origin <> '{CORRECTION}'"
+
+
+@dataclass(frozen=True, slots=True)
+class Transcription:
+    """What a person says is written on a line.
+
+    Attributes:
+        line_id: of a line in the library, or of one that was drawn for `audit_id`.
+        text: one line in logical order; empty unless `status` is `text`.
+        transcriber: who; two different names are two people.
+        status: `text`; `empty` (nothing is written there, the machine was mistaken); `illegible`.
+        audit_id: the audit it was written for; empty for none.
+    """
+
+    line_id: str
+    text: str
+    transcriber: str
+    status: str = TEXT
+    note: str = ""
+    audit_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SampleLine:
+    """A line drawn for an audit, as it stood when it was drawn.
+
+    Attributes:
+        number: from 1, the order of work.
+        box: pixels of the original page; `polygon` its outline.
+        reading: what the machine read. A transcriber must not see it.
+        double: whether two people transcribe it, without seeing each other's text.
+    """
+
+    audit_id: str
+    number: int
+    line_id: str
+    page_id: str
+    doc_id: str
+    collection: str
+    source_path: str
+    page_number: int
+    line_order: int
+    box: Box
+    polygon: tuple[tuple[int, int], ...]
+    direction: str
+    script: str
+    hand: str
+    reading: str
+    confidence: float | None
+    engine: str
+    engine_version: str
+    model_sha256: str
+    read_run_id: str
+    read_at: datetime
+    stratum: str
+    stratum_pages: int
+    page_lines: int
+    weight: float
+    double: bool
+    picture_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class SampleSummary:
+    """How far the work on a sample has come. `doubled` of the `double` lines have a second transcription."""
+
+    audit_id: str
+    created_at: datetime
+    lines: int
+    pages: int
+    done: int
+    double: int
+    doubled: int
+
+
+def samples(library: Library) -> list[SampleSummary]:
+    """The samples of a library, the newest first."""
+    query = f"""
+        WITH written AS (
+          SELECT s.audit_id, s.number, count(DISTINCT g.transcriber) AS people
+          FROM samples s LEFT JOIN ({_WRITTEN}) g USING (line_id, x0, y0, x1, y1) GROUP BY ALL)
+        SELECT audit_id, max(created_at), count(*), count(DISTINCT page_id), count(*) FILTER (people > 0),
+          count(*) FILTER ("double"), count(*) FILTER ("double" AND people > 1)
+        FROM samples JOIN written USING (audit_id, number) GROUP BY audit_id ORDER BY max(created_at) DESC, audit_id
+    """
+    return [SampleSummary(*row) for row in library.reading(lambda con: con.execute(query).fetchall())]
+
+
+def sample_lines(library: Library, audit_id: str = "") -> list[SampleLine]:
+    """The lines of a sample in the order of work; of the newest sample where none is named.
+
+    Raises:
+        UsageError: there is no such sample.
+    """
+    return _sample(library, audit_id, "true")
+
+
+def open_lines(library: Library, audit_id: str = "", *, transcriber: str = "") -> list[SampleLine]:
+    """The lines of a sample that somebody has still to transcribe, in the order of work.
+
+    Args:
+        audit_id: the newest sample where none is named.
+        transcriber: only lines that this person has not transcribed; a line to be transcribed twice is open to a second
+            person only.
+
+    Raises:
+        UsageError: there is no such sample.
+    """
+    where = f"""
+        (SELECT count(DISTINCT g.transcriber) FROM ({_WRITTEN}) g
+          WHERE g.line_id = s.line_id AND (g.x0, g.y0, g.x1, g.y1) = (s.x0, s.y0, s.x1, s.y1))
+          < CASE WHEN s."double" THEN 2 ELSE 1 END
+        AND NOT EXISTS (SELECT 1 FROM ({_WRITTEN}) g
+          WHERE g.line_id = s.line_id AND (g.x0, g.y0, g.x1, g.y1) = (s.x0, s.y0, s.x1, s.y1)
+          AND g.transcriber = $transcriber)
+    """
+    return _sample(library, audit_id, where, transcriber=transcriber)
+
+
+def newest_sample(library: Library, audit_id: str = "") -> str:
+    """`audit_id`, checked; the newest sample where it is empty.
+
+    Raises:
+        UsageError: there is no such sample.
+    """
+    known = [sample.audit_id for sample in samples(library)]
+    if audit_id in known:
+        return audit_id
+    if not audit_id and known:
+        return known[0]
+    asked = f"no audit {audit_id!r}" if audit_id else "no audit"
+    remedy = (
+        f"It has: {', '.join(known[:8])}." if known else "Draw a sample first: warraq audit sample --help"
+    )
+    raise UsageError(f"{library.root} has {asked}.", remedy=remedy)
+
+
+def add_transcriptions(
+    library: Library, transcriptions: Sequence[Transcription], *, origin: str = AUDIT, run_id: str = ""
+) -> int:
+    """Keep what people wrote in `ground_truth`, all of it or nothing. Returns the library's version.
+
+    Saying something again about the same line replaces what the same person said before (`ground_truth_history` keeps
+    it).
+
+    Args:
+        origin: `audit` when the reading was not in sight, `correction` when it was; `page`, `alto` for imported files.
+        run_id: of the import; a new one by default.
+
+    Raises:
+        UsageError: a line is not in the library or the sample, a name is missing, a text is not one line.
+        LibraryError: nothing could be written.
+    """
+    if origin not in ORIGINS:
+        raise UsageError(f"Not an origin: {origin!r}", remedy=f"One of {', '.join(ORIGINS)}.")
+    checked = [_checked(transcription) for transcription in transcriptions]
+    places = _places(library, checked)
+    rows = [
+        {
+            **places[t.audit_id, t.line_id],
+            "text": t.text,
+            "transcriber": t.transcriber,
+            "status": t.status,
+            "note": t.note,
+            "audit_id": t.audit_id,
+            "origin": origin,
+        }
+        for t in checked
+    ]
+    return library.append(run_id or new_run_id(), "ground_truth", rows)
+
+
+def one_line(text: str) -> str:
+    """Text as it is kept: NFC, white space at the ends gone.
+
+    Raises:
+        UsageError: it has several lines, or control characters.
+    """
+    text = unicodedata.normalize("NFC", text).strip()
+    if any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") and c != "\t" for c in text):
+        raise UsageError(
+            f"Not one line of text: {text[:60]!r}", remedy="Write one line; leave control characters out."
+        )
+    return text
+
+
+def _checked(transcription: Transcription) -> Transcription:
+    t = transcription
+    text, name = one_line(t.text), one_line(t.transcriber)
+    if not name:
+        raise UsageError(f"Nobody is named for line {t.line_id}.", remedy="Say who transcribed it.")
+    if t.status not in STATUSES:
+        raise UsageError(f"Not a status: {t.status!r}", remedy=f"One of {', '.join(STATUSES)}.")
+    if bool(text) != (t.status == TEXT):
+        raise UsageError(
+            f"Line {t.line_id}: a text needs the status 'text', and no text one of 'empty' and 'illegible'.",
+            remedy="Write what is there, or say that nothing is, or that it cannot be read.",
+        )
+    return Transcription(t.line_id, text, name, t.status, t.note.strip(), t.audit_id)
+
+
+def _places(library: Library, wanted: Sequence[Transcription]) -> dict[tuple[str, str], dict[str, Any]]:
+    """Where the lines are, by audit and line id."""
+    columns = "line_id, page_id, doc_id, collection, source_path, page_number, line_order, x0, y0, x1, y1"
+    query = f"""
+        SELECT audit_id, {columns} FROM samples WHERE list_contains($lines, line_id)
+        UNION ALL BY NAME SELECT '' AS audit_id, {columns} FROM lines WHERE list_contains($lines, line_id)
+    """
+    lines = sorted({t.line_id for t in wanted})
+    found = library.reading(lambda con: con.sql(query, params={"lines": lines}).to_arrow_table()).to_pylist()
+    places = {(row.pop("audit_id"), row["line_id"]): row for row in found}
+    for t in wanted:
+        if (t.audit_id, t.line_id) not in places:
+            where = f"the sample of audit {t.audit_id}" if t.audit_id else "the library"
+            raise UsageError(
+                f"Line {t.line_id!r} is not in {where}.",
+                remedy="Give line ids as they stand in the sheet, or in: warraq sql 'SELECT line_id FROM lines'",
+            )
+    return places
+
+
+def _sample(library: Library, audit_id: str, where: str, **parameters: str) -> list[SampleLine]:
+    audit = newest_sample(library, audit_id)
+    query = f"SELECT * FROM samples s WHERE audit_id = $audit AND {where} ORDER BY number"
+    table = library.reading(
+        lambda con: con.sql(query, params={"audit": audit, **parameters}).to_arrow_table()
+    )
+    return [_sample_line(row) for row in table.to_pylist()]
+
+
+def _sample_line(row: dict[str, Any]) -> SampleLine:
+    own = {name: row[name] for name in SampleLine.__dataclass_fields__ if name in row}
+    return SampleLine(
+        **own,
+        box=Box(row["x0"], row["y0"], row["x1"], row["y1"]),
+        polygon=tuple(zip(row["polygon_x"], row["polygon_y"], strict=True)),
+        reading=row["text"],
+    )
