@@ -12,6 +12,7 @@ import click
 if TYPE_CHECKING:
     from ocr_core.config import RunSettings
     from ocr_core.pipeline.plan import Plan, Survey
+    from ocr_core.pipeline.shards import DispatchSettings
 
 
 @click.command()
@@ -29,6 +30,12 @@ if TYPE_CHECKING:
     show_default=True,
     help="Who reads Arabic: the Qwen-VL worker, the packaged crnn-ar, or nobody now ('defer': pages end as pending); "
     "'auto': the best there is.",
+)
+@click.option(
+    "--pool",
+    "pools",
+    multiple=True,
+    help="Hand Arabic pages to the workers of this Prefect work pool (docs/workers.md); again for more; 'all'.",
 )
 @click.option("--upgrade", is_flag=True, help="Read Arabic pages again that a better engine would now take.")
 @click.option(
@@ -75,6 +82,7 @@ def run(
     library: Path,
     collection: str,
     arabic: str,
+    pools: tuple[str, ...],
     english: str,
     upgrade: bool,
     existing_text: str,
@@ -92,39 +100,44 @@ def run(
 
     Running it again does only what is missing: new pages, and pages that failed.
     """
-    from pydantic import ValidationError
-
+    from flows.commands.validated import validated
     from ocr_core.config import RunSettings
-    from ocr_core.errors import UsageError
+    from ocr_core.pipeline.shards import DispatchSettings
 
-    try:
-        settings = RunSettings.model_validate(
-            {
-                "sources": [source.absolute() for source in sources],
-                "library": library.absolute(),
-                "collection": collection,
-                "arabic": arabic,
-                "english": str(Path(english).absolute()) if Path(english).is_dir() else english,
-                "upgrade": upgrade,
-                "reading": {
-                    "existing_text": existing_text,
-                    "max_pixels": round(max_megapixels * 1e6),
-                    # A hanging poppler must give up before its page does, or it would live on by itself.
-                    "timeout": 0.8 * page_timeout,
-                },
-                "page_timeout_s": page_timeout,
-                "decoding": decoding,
-                "layout": layout,
-                "pages": pages,
-                "workers": workers,
-                "device": device,
-            }
+    elsewhere = None
+    if pools:
+        elsewhere = validated(
+            DispatchSettings,
+            "run",
+            library=library.absolute(),
+            pools=() if "all" in pools else pools,
+            arabic=arabic,
+            upgrade=upgrade,
         )
-    except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise UsageError(
-            f"These settings do not work: {problems}.", remedy="See `warraq run --help`."
-        ) from None
+    settings = validated(
+        RunSettings,
+        "run",
+        sources=[source.absolute() for source in sources],
+        library=library.absolute(),
+        collection=collection,
+        arabic="defer" if pools else arabic,
+        english=str(Path(english).absolute()) if Path(english).is_dir() else english,
+        upgrade=upgrade,
+        reading={
+            "existing_text": existing_text,
+            "max_pixels": round(max_megapixels * 1e6),
+            # A hanging poppler must give up before its page does, or it would live on by itself.
+            "timeout": 0.8 * page_timeout,
+        },
+        page_timeout_s=page_timeout,
+        decoding=decoding,
+        layout=layout,
+        pages=pages,
+        workers=workers,
+        device=device,
+    )
+    if elsewhere and not dry_run:
+        return _digitize_elsewhere(settings, elsewhere, as_json=as_json, verbose=obj["verbose"])
     return _digitize(settings, dry_run=dry_run, as_json=as_json, verbose=obj["verbose"])
 
 
@@ -153,6 +166,28 @@ def retry(obj: dict[str, Any], library: Path, as_json: bool) -> int:
     )
 
 
+def _digitize_elsewhere(
+    settings: RunSettings, elsewhere: DispatchSettings, *, as_json: bool, verbose: int
+) -> int:
+    """Digitise here all but what waits for workers, and hand that out meanwhile."""
+    from flows.local_prefect import configure
+
+    configure()
+    from flows.shards.alongside import Alongside
+    from flows.summary import print_summary
+    from ocr_core.library import Library
+
+    Library.create_or_open(settings.library)
+    with Alongside(elsewhere) as dispatch:
+        code = _digitize(settings, dry_run=False, as_json=as_json, verbose=verbose)
+        for account in dispatch.finish():
+            if as_json:
+                click.echo(json.dumps(account, ensure_ascii=False))
+            print_summary(account, settings.library)
+            code = max(code, 10 if account["failed"] else 0)
+    return code
+
+
 def _digitize(settings: RunSettings, *, dry_run: bool, as_json: bool, verbose: int) -> int:
     from flows.summary import print_plan, print_summary
     from ocr_core.pipeline.plan import survey
@@ -170,7 +205,7 @@ def _digitize(settings: RunSettings, *, dry_run: bool, as_json: bool, verbose: i
         account = _run_flow(settings, started, found, plan, verbose)
     if as_json:
         click.echo(json.dumps(account, ensure_ascii=False))
-    print_summary(account, settings)
+    print_summary(account, settings.library)
     return 10 if account["failed"] else 0
 
 
