@@ -18,7 +18,7 @@ from flows.commands.recognize import eval_glyphs, recognize
 from flows.commands.run import retry, run
 from flows.commands.status import show, status
 from flows.commands.train import train
-from flows.commands.workers import dispatch, worker
+from flows.commands.workers import deploy, dispatch, worker
 from ocr_core import __version__
 from ocr_core.errors import WarraqError
 
@@ -47,7 +47,7 @@ def cli(context: click.Context, verbose: int) -> None:
 
 _PAGES = (run, status, retry, search, sql, show, export)
 _READERS = (recognize, models, train, evaluate, eval_glyphs)
-_ELSEWHERE = (worker, dispatch)
+_ELSEWHERE = (worker, dispatch, deploy)
 for command in (*_PAGES, *_READERS, *_ELSEWHERE, doctor):
     cli.add_command(command)
 

@@ -65,7 +65,7 @@ class WorkerSettings(Settings):
 
     device: str = Field("auto", pattern=DEVICE, description="the one processor or GPU that its models use")
     pool: str = Field("", pattern=r"^[^/%]*$", description="the work pool it serves; empty: by the device")
-    limit: int = Field(1, ge=1, le=1000, description="workers that share the pool")
+    limit: int | None = Field(None, ge=1, le=1000, description="workers that share the pool; None: as it is")
     workers: int = Field(0, ge=0, le=256, description="processes that prepare pages; 0: what fits the cores")
     silence_s: float = Field(900, gt=0, description="a reader that finishes nothing for so long hangs")
 

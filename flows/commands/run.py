@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from flows.shards.alongside import Alongside
     from ocr_core.config import RunSettings
     from ocr_core.pipeline.plan import Plan, Survey
     from ocr_core.pipeline.shards import DispatchSettings
@@ -136,9 +138,7 @@ def run(
         workers=workers,
         device=device,
     )
-    if elsewhere and not dry_run:
-        return _digitize_elsewhere(settings, elsewhere, as_json=as_json, verbose=obj["verbose"])
-    return _digitize(settings, dry_run=dry_run, as_json=as_json, verbose=obj["verbose"])
+    return _digitize(settings, elsewhere, dry_run=dry_run, as_json=as_json, verbose=obj["verbose"])
 
 
 @click.command()
@@ -166,29 +166,15 @@ def retry(obj: dict[str, Any], library: Path, as_json: bool) -> int:
     )
 
 
-def _digitize_elsewhere(
-    settings: RunSettings, elsewhere: DispatchSettings, *, as_json: bool, verbose: int
+def _digitize(
+    settings: RunSettings,
+    elsewhere: DispatchSettings | None = None,
+    *,
+    dry_run: bool,
+    as_json: bool,
+    verbose: int,
 ) -> int:
-    """Digitise here all but what waits for workers, and hand that out meanwhile."""
-    from flows.local_prefect import configure
-
-    configure()
-    from flows.shards.alongside import Alongside
-    from flows.summary import print_summary
-    from ocr_core.library import Library
-
-    Library.create_or_open(settings.library)
-    with Alongside(elsewhere) as dispatch:
-        code = _digitize(settings, dry_run=False, as_json=as_json, verbose=verbose)
-        for account in dispatch.finish():
-            if as_json:
-                click.echo(json.dumps(account, ensure_ascii=False))
-            print_summary(account, settings.library)
-            code = max(code, 10 if account["failed"] else 0)
-    return code
-
-
-def _digitize(settings: RunSettings, *, dry_run: bool, as_json: bool, verbose: int) -> int:
+    """A run, beside which what it leaves for workers (`elsewhere`) is handed out."""
     from flows.summary import print_plan, print_summary
     from ocr_core.pipeline.plan import survey
 
@@ -198,15 +184,27 @@ def _digitize(settings: RunSettings, *, dry_run: bool, as_json: bool, verbose: i
     if dry_run:
         print_plan(found, plan, as_json=as_json)
         return 0
-    if plan.empty:
-        # Nothing to record either, so Prefect need not be woken.
-        account = _account_of_nothing(plan)
-    else:
-        account = _run_flow(settings, started, found, plan, verbose)
-    if as_json:
-        click.echo(json.dumps(account, ensure_ascii=False))
-    print_summary(account, settings.library)
-    return 10 if account["failed"] else 0
+    with ExitStack() as stack:
+        dispatch = stack.enter_context(_alongside(elsewhere)) if elsewhere else None
+        # With nothing to do there is nothing to record either, so Prefect need not be woken.
+        own = _account_of_nothing(plan) if plan.empty else _run_flow(settings, started, found, plan, verbose)
+        accounts = [own, *(dispatch.finish() if dispatch else [])]
+    for account in accounts:
+        if as_json:
+            click.echo(json.dumps(account, ensure_ascii=False))
+        print_summary(account, settings.library)
+    return 10 if any(account["failed"] for account in accounts) else 0
+
+
+def _alongside(settings: DispatchSettings) -> Alongside:
+    from flows.local_prefect import configure
+    from ocr_core.library import Library
+
+    configure()
+    from flows.shards.alongside import Alongside
+
+    Library.create_or_open(settings.library)
+    return Alongside(settings)
 
 
 def _plan(settings: RunSettings, found: Survey) -> Plan:

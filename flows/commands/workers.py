@@ -1,4 +1,4 @@
-"""`warraq worker` and `warraq dispatch`: reading on other machines, by way of a Prefect server."""
+"""`warraq worker`, `warraq dispatch` and `warraq deploy`: reading on other machines, by way of a Prefect server."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ import click
     default="",
     help="The work pool to serve; made where it is missing. Default: archive-gpu-N for cuda:N, else archive-arabic.",
 )
-@click.option("--limit", default=1, show_default=True, help="Workers that share this pool.")
+@click.option(
+    "--limit", type=int, help="Workers that share this pool. Default: as it is; one where it is made."
+)
 @click.option(
     "--workers", default=0, show_default=True, help="Processes that prepare pages; 0: what fits the cores."
 )
@@ -30,7 +32,7 @@ import click
     show_default=True,
     help="Seconds after which a reader that finishes nothing is taken to hang, and is killed.",
 )
-def worker(device: str, pool: str, limit: int, workers: int, silence: float) -> None:
+def worker(device: str, pool: str, limit: int | None, workers: int, silence: float) -> None:
     """Read pages that others hand out (`warraq dispatch`, `warraq run --pool`).
 
     One process for one GPU: it keeps its models and reads one shard after the other, until it is told to end. Needs a
@@ -48,7 +50,7 @@ def worker(device: str, pool: str, limit: int, workers: int, silence: float) -> 
     from flows.shards.worker import work
 
     with connect() as client:
-        ensure_reading(client, settings.pool_name, limit=limit)
+        ensure_reading(client, settings.pool_name, limit=settings.limit)
     work(settings, lambda text: click.echo(f"{settings.pool_name}: {text}", err=True))
 
 
@@ -102,3 +104,35 @@ def dispatch(
     if not accounts:
         click.echo("No Arabic page waits in this library.", err=True)
     return max((10 if account["failed"] else 0 for account in accounts), default=0)
+
+
+@click.command()
+@click.option(
+    "--file",
+    "path",
+    type=click.Path(path_type=Path),
+    default=Path("deploy/prefect.yaml"),
+    show_default=True,
+    help="What to deploy, as Prefect describes it.",
+)
+@click.option("--check", is_flag=True, help="Only check the file; no server is asked.")
+def deploy(path: Path, check: bool) -> None:
+    """Make work pools, deployments and schedules on the Prefect server. May be done again after every change.
+
+    To be started from the folder that holds the flows, the repository's root.
+    """
+    from flows.local_prefect import configure
+
+    configure()
+    from flows.deployments import make_deployments, make_pools, read_deployments
+    from flows.shards.pools import connect
+
+    deployments = read_deployments(path)
+    if not check:
+        with connect() as client:
+            pools = make_pools(client, deployments)
+        make_deployments(path)
+        click.echo(f"work pools: {', '.join(pools)}", err=True)
+    for deployment in deployments:
+        when = ", ".join(schedule["cron"] for schedule in deployment.get("schedules", [])) or "on demand"
+        click.echo(f"{deployment['name']}\t{deployment['work_pool']['name']}\t{when}")

@@ -10,16 +10,19 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 from uuid import UUID
 
+from httpx import TransportError
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import State
 from prefect.client.schemas.responses import DeploymentResponse
+from prefect.exceptions import PrefectHTTPStatusError
 from prefect.states import Cancelled
 
 from flows.shards.orphans import Orphans
@@ -49,6 +52,8 @@ log = logging.getLogger(__name__)
 LEAST_PAGES = 16
 # Errors are no page's fault (those are recorded with the page), so they end the dispatch when they do not pass.
 MOST_ERRORS_IN_A_ROW = 3
+SECONDS_WITHOUT_SERVER = 600.0
+MOST_RUNS_AT_ONCE = 200  # of which the server tells in one answer
 
 
 @dataclass
@@ -137,6 +142,7 @@ class Dispatcher:
         self._errors = 0
         self._answered = 0
         self._told_of_no_worker = False
+        self._unreachable_s = 0.0
 
     def run(
         self, more: Callable[[], bool] = lambda: False, check: Callable[[], None] = lambda: None
@@ -151,22 +157,34 @@ class Dispatcher:
             WarraqError: workers fail for reasons that lie with no page.
         """
         try:
-            while True:
-                coming = more()  # before looking, so that nothing which comes in between is missed
-                self._land()
-                if not self._left():
-                    self._look()
-                self._tend_pools()
-                self._hand_out()
-                if not coming and not self._flying and not self._left():
-                    break
+            while self._step(coming=more()):
                 check()
                 time.sleep(self._poll_s)
         except BaseException:
-            self._recall()
             self._record("interrupted")
+            self._recall()
             raise
         return self._record("completed")
+
+    def _step(self, coming: bool) -> bool:
+        """Look at everything once; whether to go on."""
+        try:
+            self._land()
+            if not self._left():
+                self._look()
+            self._tend_pools()
+            self._hand_out()
+        except (TransportError, PrefectHTTPStatusError) as error:
+            if isinstance(error, PrefectHTTPStatusError) and error.response.status_code < 500:
+                raise
+            # A server that is being started anew has its records on disk, and workers go on with what they have.
+            self._unreachable_s += self._poll_s
+            if self._unreachable_s > SECONDS_WITHOUT_SERVER:
+                raise
+            log.warning("the Prefect server cannot be reached: %s", error)
+            return True
+        self._unreachable_s = 0.0
+        return bool(coming or self._flying or self._left())
 
     def _look(self) -> None:
         """Find pages that have come to wait."""
@@ -213,12 +231,16 @@ class Dispatcher:
                 )
                 shard = Shard(settings=settings, run_id=group.run_id, pages=load.pages)
                 key = f"{group.run_id}-{next(self._serial)}"
-                run = self._client.create_flow_run_from_deployment(
-                    pool.deployment.id,
-                    parameters={"shard": shard.model_dump(mode="json")},
-                    name=key,
-                    idempotency_key=key,  # a request that is sent twice makes one shard
-                )
+                try:
+                    run = self._client.create_flow_run_from_deployment(
+                        pool.deployment.id,
+                        parameters={"shard": shard.model_dump(mode="json")},
+                        name=key,
+                        idempotency_key=key,  # a request that is sent twice makes one shard
+                    )
+                except BaseException:
+                    group.again.append(load)
+                    raise
                 self._flying[run.id] = _Flight(group, load, pool)
                 return True
         return False
@@ -238,12 +260,12 @@ class Dispatcher:
 
     def _land(self) -> None:
         """Look after shards that have ended."""
-        if not self._flying:
-            return
-        of_ours = FlowRunFilter(id=FlowRunFilterId(any_=list(self._flying)))
-        for run in self._client.read_flow_runs(flow_run_filter=of_ours, limit=len(self._flying)):
-            if run.state is not None and run.state.is_final():
-                self._landed(self._flying.pop(run.id), run.state)
+        flying = list(self._flying)
+        for start in range(0, len(flying), MOST_RUNS_AT_ONCE):
+            some = FlowRunFilter(id=FlowRunFilterId(any_=flying[start : start + MOST_RUNS_AT_ONCE]))
+            for run in self._client.read_flow_runs(flow_run_filter=some, limit=MOST_RUNS_AT_ONCE):
+                if run.state is not None and run.state.is_final():
+                    self._landed(self._flying.pop(run.id), run.state)
         self._progress(self._answered, len(self._known))
 
     def _landed(self, flight: _Flight, state: State[Any]) -> None:
@@ -296,8 +318,10 @@ class Dispatcher:
         return state is not None and state.is_cancelled()
 
     def _recall(self) -> None:
+        """Leave no shard behind that nobody has begun; what is being read is published as ever."""
         for run_id in self._flying:
-            self._call_back(run_id)
+            with suppress(TransportError, PrefectHTTPStatusError):
+                self._call_back(run_id)
 
     def _record(self, state: str) -> list[Account]:
         accounts = []

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.client.schemas.filters import FlowFilter, FlowFilterName
+from prefect.client.schemas.objects import WorkPool
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.deployments.runner import RunnerDeployment
 from prefect.exceptions import ObjectAlreadyExists
@@ -41,39 +42,40 @@ def connect() -> Iterator[SyncPrefectClient]:
         yield client
 
 
-def ensure_pool(client: SyncPrefectClient, name: str, *, limit: int | None) -> None:
-    """A work pool of processes with this concurrency limit (None: none), made where it is missing."""
+def ensure_pool(client: SyncPrefectClient, name: str, *, new_limit: int | None) -> WorkPool:
+    """A work pool of processes, made where it is missing, with this concurrency limit then (None: none)."""
     wanted = WorkPoolCreate(
         name=name,
         type=ProcessWorker.type,
-        concurrency_limit=limit,
+        concurrency_limit=new_limit,
         base_job_template=ProcessWorker.get_default_base_job_template(),
     )
     try:
-        client.create_work_pool(wanted)
+        return client.create_work_pool(wanted)
     except ObjectAlreadyExists:
         pool = client.read_work_pool(name)
-        if pool.type != ProcessWorker.type:
-            raise UsageError(
-                f"The work pool {name} has the type {pool.type}.",
-                remedy="Give --pool another name, or delete that pool.",
-            ) from None
-        if pool.concurrency_limit != limit:
-            client.update_work_pool(name, WorkPoolUpdate(concurrency_limit=limit))
+    if pool.type != ProcessWorker.type:
+        raise UsageError(
+            f"The work pool {name} has the type {pool.type}.",
+            remedy="Give the pool another name, or delete that one.",
+        )
+    return pool
 
 
-def ensure_reading(client: SyncPrefectClient, pool: str, *, limit: int, gpu: str | None = None) -> None:
+def ensure_reading(client: SyncPrefectClient, pool: str, *, limit: int | None = None) -> None:
     """A pool for shards, and the deployment that puts them there.
 
     Args:
-        limit: shards at a time; as many as workers.
-        gpu: CUDA_VISIBLE_DEVICES of every process of this pool.
+        limit: shards at a time; None: what the pool has, one for a new pool.
     """
-    ensure_pool(client, pool, limit=limit)
+    found = ensure_pool(client, pool, new_limit=limit or 1)
+    if limit and found.concurrency_limit != limit:
+        client.update_work_pool(pool, WorkPoolUpdate(concurrency_limit=limit))
+    if any(deployment.work_pool_name == pool for deployment in _all_readings(client)):
+        return
     deployment = read_shard.to_deployment(
         name=pool,
         work_pool_name=pool,
-        job_variables={"env": {"CUDA_VISIBLE_DEVICES": gpu}} if gpu else {},
         entrypoint_type=EntrypointType.MODULE_PATH,
         description="Reads shards of Arabic pages; `warraq dispatch` fills it.",
         tags=["warraq"],
@@ -88,11 +90,14 @@ def readings(client: SyncPrefectClient, pools: Sequence[str] = ()) -> list[Deplo
     Raises:
         UsageError: a pool has none, or there is no such pool at all.
     """
-    found = client.read_deployments(flow_filter=FlowFilter(name=FlowFilterName(any_=[FLOW])))
-    there = {deployment.work_pool_name: deployment for deployment in found}
+    there = {deployment.work_pool_name: deployment for deployment in _all_readings(client)}
     remedy = "Start its worker, which makes it: warraq worker --device cuda:0 [--pool NAME]"
     if missing := [pool for pool in pools if pool not in there]:
         raise UsageError(f"There is no pool of readers named {missing[0]}.", remedy=remedy)
     if not there:
         raise UsageError("There is no pool of readers yet.", remedy=remedy)
     return [there[pool] for pool in pools or sorted(name for name in there if name)]
+
+
+def _all_readings(client: SyncPrefectClient) -> list[DeploymentResponse]:
+    return client.read_deployments(flow_filter=FlowFilter(name=FlowFilterName(any_=[FLOW])))

@@ -88,10 +88,10 @@ def test_a_shard_whose_worker_died_before_it_gave_its_name_is_released(
 
 def test_pools_and_deployments_can_be_made_again(client: SyncPrefectClient, pool: str) -> None:
     [before] = readings(client, [pool])
-    ensure_reading(client, pool, limit=1, gpu="3")
-    [after] = readings(client, [pool])
-    assert after.id == before.id
-    assert after.job_variables == {"env": {"CUDA_VISIBLE_DEVICES": "3"}}
-    assert client.read_work_pool(pool).concurrency_limit == 1
+    for limit, expected in ((None, 2), (3, 3)):
+        ensure_reading(client, pool, limit=limit)
+        [after] = readings(client, [pool])
+        assert after == before
+        assert client.read_work_pool(pool).concurrency_limit == expected
     with pytest.raises(UsageError, match="no pool of readers named nothing"):
         readings(client, [pool, "nothing"])

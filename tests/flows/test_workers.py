@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
@@ -23,8 +22,7 @@ from flows.shards.watched import WatchedReader
 from flows.shards.worker import pinned
 from ocr_core.config import RunSettings
 from ocr_core.library import Library, status
-from ocr_core.pipeline.account import Account
-from ocr_core.pipeline.shards import DispatchSettings
+from tasks.shard import kept_reader
 from tests.conftest import ROOT
 
 PAGES = 24
@@ -43,17 +41,6 @@ def archive(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def deferred(prefect_server: None, archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A library whose pages all wait."""
-    from flows.digitize import digitize
-
-    path = tmp_path_factory.mktemp("deferred") / "library"
-    account = digitize(RunSettings.model_validate({"sources": [archive], "library": path, "arabic": "defer"}))
-    assert account["pending"] == PAGES
-    return path
-
-
-@pytest.fixture(scope="module")
 def expected(prefect_server: None, archive: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
     """What the same pages say when they are read here."""
     from flows.digitize import digitize
@@ -61,12 +48,6 @@ def expected(prefect_server: None, archive: Path, tmp_path_factory: pytest.TempP
     path = tmp_path_factory.mktemp("expected") / "library"
     digitize(RunSettings.model_validate({"sources": [archive], "library": path}))
     return content(path)
-
-
-@pytest.fixture
-def library(deferred: Path, tmp_path: Path) -> Path:
-    """The library at its start, for one test."""
-    return Path(shutil.copytree(deferred, tmp_path / "library"))
 
 
 def content(path: Path) -> list[Any]:
@@ -77,86 +58,49 @@ def content(path: Path) -> list[Any]:
 
 def published(path: Path) -> int:
     """How often a page was published as read, in all runs together."""
+    if not (path / "warraq.toml").exists():
+        return 0
     with closing(Library.open(path).connect()) as con:
         [(count,)] = con.execute("SELECT count(*) FROM pages_history WHERE status = 'done'").fetchall()
     return int(count)
 
 
-class Worker:
-    """`warraq worker`, and the process below it that holds the models."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.process = process
-
-    def reader(self) -> psutil.Process | None:
-        for child in psutil.Process(self.process.pid).children():
-            with suppress(psutil.Error):  # it has ended meanwhile
-                if "flows.shards.reader" in child.cmdline():
-                    return child
-        return None
-
-    def family(self) -> list[psutil.Process]:
-        return psutil.Process(self.process.pid).children(recursive=True)
+def reader_of(worker: subprocess.Popen[str]) -> psutil.Process | None:
+    """The process below a worker that holds the models."""
+    for child in psutil.Process(worker.pid).children():
+        with suppress(psutil.Error):  # it has ended meanwhile
+            if "flows.shards.reader" in child.cmdline():
+                return child
+    return None
 
 
 @pytest.fixture
-def start(prefect_server: None) -> Iterator[Callable[..., Worker]]:
+def warraq(prefect_server: None) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """The command line with the server of the tests; ended with the test."""
     from prefect.settings import PREFECT_API_URL
 
-    started: list[Worker] = []
+    started: list[subprocess.Popen[str]] = []
 
-    def begin(pool: str, *options: str) -> Worker:
+    def begin(*arguments: str | Path) -> subprocess.Popen[str]:
         environment = {
             **os.environ,
             "PREFECT_API_URL": str(PREFECT_API_URL.value()),
             "PREFECT_WORKER_HEARTBEAT_SECONDS": "2",
             "PREFECT_WORKER_QUERY_SECONDS": "0.5",
         }
-        command = [
-            sys.executable,
-            "-m",
-            "flows",
-            "worker",
-            "--device",
-            "cpu",
-            "--pool",
-            pool,
-            "--workers",
-            "1",
-        ]
-        process = subprocess.Popen([*command, *options], cwd=ROOT, env=environment, text=True)
-        started.append(Worker(process))
+        command = [sys.executable, "-m", "flows", *map(str, arguments)]
+        started.append(
+            subprocess.Popen(command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE)
+        )
         return started[-1]
 
     yield begin
-    for worker in started:
-        worker.process.kill()  # what it started ends with it, once it can
-        worker.process.wait()
+    for process in started:
+        process.kill()
+        process.communicate()
 
 
-class Dispatch(threading.Thread):
-    """A dispatch at work."""
-
-    def __init__(self, library: Path, *pools: str, **options: Any) -> None:
-        super().__init__(daemon=True)
-        self._settings = DispatchSettings.model_validate({"library": library, "pools": pools, **options})
-        self.accounts: list[Account] = []
-        self.start()
-
-    def run(self) -> None:
-        from flows.shards.dispatch import Dispatcher
-        from flows.shards.pools import connect
-
-        with connect() as client:
-            self.accounts = Dispatcher(client, self._settings, poll_s=0.2).run()
-
-    def done(self, within: float = 120) -> dict[str, Any]:
-        self.join(within)
-        [account] = self.accounts
-        return account.as_dict()
-
-
-def wait_for(happens: Callable[[], object], within: float = 60) -> None:
+def wait_for(happens: Callable[[], object], within: float = 180) -> None:
     end = time.monotonic() + within
     while not happens():
         assert time.monotonic() < end
@@ -165,38 +109,68 @@ def wait_for(happens: Callable[[], object], within: float = 60) -> None:
 
 @pytest.mark.timeout(400)
 def test_workers_that_are_killed_or_stand_still_lose_nothing(
-    library: Path, expected: list[Any], start: Callable[..., Worker]
+    archive: Path, expected: list[Any], warraq: Callable[..., subprocess.Popen[str]], tmp_path: Path
 ) -> None:
     from flows.shards.pools import connect, ensure_reading
 
+    library = tmp_path / "library"
+    serve = ("worker", "--device", "cpu", "--pool", "shared", "--limit", "2", "--workers", "1")
     with connect() as client:
         ensure_reading(client, "shared", limit=2)
-    killed = start("shared", "--limit", "2")
-    dispatch = Dispatch(library, "shared")
+    killed = warraq(*serve)
+    run = warraq("run", archive, "--library", library, "--pool", "shared", "--workers", "1", "--json")
     wait_for(lambda: published(library))
-    reader = killed.reader()
-    killed.process.kill()
-    killed.process.wait()
+    reader = reader_of(killed)
+    killed.kill()
+    killed.wait()
     before = published(library)
     assert before < PAGES
     # The models leave the memory with the worker, and its shard does not block its place for ever.
     assert reader is None or psutil.wait_procs([reader], timeout=20)[1] == []
 
-    frozen, sound = (start("shared", "--limit", "2") for _ in range(2))
-    wait_for(frozen.reader)
+    frozen, sound = warraq(*serve), warraq(*serve)
+    wait_for(lambda: reader_of(frozen))
     wait_for(lambda: published(library) > before)
-    for process in (psutil.Process(frozen.process.pid), *frozen.family()):
+    family = [psutil.Process(frozen.pid), *psutil.Process(frozen.pid).children(recursive=True)]
+    for process in family:
         process.send_signal(signal.SIGSTOP)
 
-    account = dispatch.done()
-    assert (account["discovered"], account["done"]) == (PAGES, PAGES)
+    out, _ = run.communicate(timeout=240)
+    here, elsewhere = map(json.loads, out.splitlines())
+    assert run.returncode == 0
+    assert (here["discovered"], here["pending"]) == (PAGES, PAGES)
+    assert (elsewhere["discovered"], elsewhere["done"], elsewhere["failed"]) == (PAGES, PAGES, 0)
     assert content(library) == expected
     assert published(library) == PAGES
     [collection] = status(Library.open(library))["collections"]
     assert (collection["done"], collection["pending"], collection["failed"]) == (PAGES, 0, 0)
-    assert sound.process.poll() is None
-    for process in frozen.family():
+    assert sound.poll() is None
+    for process in family[1:]:  # what lost its worker ends
         process.send_signal(signal.SIGCONT)
+
+
+def test_the_next_shard_finds_the_models_loaded(archive: Path, tmp_path: Path) -> None:
+    settings = RunSettings.model_validate({"sources": [archive], "library": tmp_path / "a"})
+    reader = kept_reader(settings, threads=1)
+    other = {"library": tmp_path / "b", "batch_pages": 1, "upgrade": True}
+    assert kept_reader(settings.model_copy(update=other), threads=1) is reader
+    assert kept_reader(settings.model_copy(update={"decoding": "greedy"}), threads=1) is not reader
+
+
+def test_without_a_server_it_says_how_to_start_one(tmp_path: Path) -> None:
+    environment = {**os.environ, "PREFECT_HOME": str(tmp_path)}
+    environment.pop("PREFECT_API_URL", None)
+    for address, why in (
+        ({}, "none is named"),
+        ({"PREFECT_API_URL": "http://127.0.0.1:9/api"}, "does not answer"),
+    ):
+        command = [sys.executable, "-m", "flows", "worker", "--device", "cpu"]
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment | address, text=True, capture_output=True, timeout=60
+        )
+        assert done.returncode == 3
+        assert why in done.stderr
+        assert "prefect server start" in done.stderr
 
 
 def test_a_reader_that_hangs_or_dies_is_replaced() -> None:
