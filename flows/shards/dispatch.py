@@ -50,7 +50,8 @@ log = logging.getLogger(__name__)
 
 # A shard this small is mostly waiting for its worker to look for the next one.
 LEAST_PAGES = 16
-# Errors are no page's fault (those are recorded with the page), so they end the dispatch when they do not pass.
+# Errors are no page's fault (those are recorded with the page): a worker lacks something, or all of them. So they end
+# the dispatch when there are so many for each worker while no shard succeeds.
 MOST_ERRORS_IN_A_ROW = 3
 SECONDS_WITHOUT_SERVER = 600.0
 MOST_RUNS_AT_ONCE = 200  # of which the server tells in one answer
@@ -279,7 +280,7 @@ class Dispatcher:
             return
         if state.is_failed():
             self._errors += 1
-            if self._errors >= MOST_ERRORS_IN_A_ROW:
+            if self._errors >= MOST_ERRORS_IN_A_ROW * max(1, sum(pool.workers for pool in self._pools)):
                 raise WarraqError(
                     f"Workers fail again and again: {state.message}",
                     remedy="See what the worker says; the pages go on waiting in the library.",

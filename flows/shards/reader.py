@@ -1,9 +1,9 @@
 """The process that holds the models: `python -m flows.shards.reader DEVICE WORKERS`.
 
-It is told flow runs, one a line on standard input, and reads their shards one after the other. On standard output it says a
-line whenever something has been done, and `done` after each shard. Whoever started it kills it when it is silent for too
-long, and it ends by itself, with all its processes, when its standard input does: a pipe is the one sign of life that the
-system itself withdraws, whatever ended the other side.
+It is told flow runs, one a line on standard input, and reads their shards one after the other. On standard output it says
+a line whenever something has been done, and `done` after each shard, or `failed`, after which it ends. Whoever started it
+kills it when it is silent for too long. It ends by itself, with all its processes, when its standard input does: a pipe is
+the one sign of life that the system itself withdraws, whatever ended the other side.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from ocr_core.records import Failure, PageResult
 
 AT_WORK = "at work"
 DONE = "done"
+FAILED = "failed"
 READY = "ready"
 
 
@@ -63,9 +64,10 @@ def main() -> None:
     # The worker's heartbeat tells of us, and joining the thread of another would cost each shard a second.
     with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         while True:
-            sound = _read(told.get())
-            words.say(DONE)
-            if not sound:
+            if _read(told.get()):
+                words.say(DONE)
+            else:
+                words.say(FAILED)
                 # Nobody knows what is left of it (of a GPU after an error, say); the worker starts another.
                 os.killpg(0, signal.SIGKILL)
 

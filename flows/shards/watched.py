@@ -12,9 +12,13 @@ from types import TracebackType
 from typing import Self
 from uuid import UUID
 
-from flows.shards.reader import DONE, READY
+from flows.shards.reader import DONE, FAILED, READY
 
 SECONDS_TO_START = 300.0
+
+
+class ReaderEnded(Exception):
+    """The reading process is gone."""
 
 
 class WatchedReader:
@@ -54,19 +58,26 @@ class WatchedReader:
             self._process = subprocess.Popen(
                 self._command, env=variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
             )
-            self._listen_for(READY, SECONDS_TO_START)
+            self._listen_for({READY}, SECONDS_TO_START)
         return self._process.pid
 
-    def read(self, flow_run_id: UUID) -> str:
-        """Have it read the shard of a flow run, and wait for that; what went wrong, or nothing."""
+    def read(self, flow_run_id: UUID) -> bool:
+        """Have it read the shard of a flow run, and wait for that.
+
+        Returns:
+            Whether the shard was read; if not, the state of the flow run says why.
+
+        Raises:
+            ReaderEnded: the process died or hung, of which nobody has told Prefect.
+        """
         assert self._process is not None
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):
             self._process.stdin.write(f"{flow_run_id}\n".encode())
-        return self._listen_for(DONE, self._silence_s)
+        return self._listen_for({DONE, FAILED}, self._silence_s) == DONE
 
-    def _listen_for(self, word: str, silence_s: float) -> str:
-        """Wait until it says `word`, and no longer than `silence_s` for any sign of life; what went wrong, or nothing."""
+    def _listen_for(self, awaited: set[str], silence_s: float) -> str:
+        """Wait until it says one of these words, and no longer than `silence_s` for any sign of life; the word."""
         process = self._process
         assert process is not None
         assert process.stdout is not None
@@ -77,11 +88,13 @@ class WatchedReader:
             if not said:
                 self.kill()
                 if not ready:
-                    return f"The reader gave no sign of life for {silence_s:g} s and was killed."
-                return f"The reader ended with code {process.returncode}: out of memory, killed, or crashed."
+                    raise ReaderEnded(f"The reader gave no sign of life for {silence_s:g} s and was killed.")
+                raise ReaderEnded(
+                    f"The reader ended with code {process.returncode}: out of memory, killed, or crashed."
+                )
             *words, heard = (heard + said).split(b"\n")
-            if word.encode() in words:
-                return ""
+            if found := awaited.intersection(word.decode() for word in words):
+                return found.pop()
 
     def kill(self) -> None:
         """End it and what it started. May be called from another thread than `read`, which then returns."""

@@ -16,10 +16,11 @@ from prefect.workers.base import BaseWorker, BaseWorkerResult
 from prefect.workers.process import ProcessJobConfiguration, ProcessVariables
 
 from flows.shards.orphans import Orphans
-from flows.shards.watched import WatchedReader
+from flows.shards.watched import ReaderEnded, WatchedReader
 from ocr_core.config import WorkerSettings
 
 SECONDS_TO_SAY_GOODBYE = 5.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 20.0, 600.0  # after shards that failed, one after the other
 
 
 class ReadingResult(BaseWorkerResult):
@@ -49,6 +50,7 @@ class ReadingWorker(BaseWorker[ProcessJobConfiguration, ProcessVariables, Readin
         self._pin = dict(pin)
         self._orphans = Orphans(pool)
         self._reading: UUID | None = None
+        self._pause_s = 0.0
 
     @classmethod
     def __dispatch_key__(cls) -> str:
@@ -66,17 +68,22 @@ class ReadingWorker(BaseWorker[ProcessJobConfiguration, ProcessVariables, Readin
         if task_status is not None:
             task_status.started(number)
         self._reading = flow_run.id
+        ended = ReadingResult(identifier=str(number), status_code=0)
         try:
-            trouble = await to_thread.run_sync(self._reader.read, flow_run.id, abandon_on_cancel=True)
+            read = await to_thread.run_sync(self._reader.read, flow_run.id, abandon_on_cancel=True)
+        except ReaderEnded as error:
+            await self._propose_crashed_state(flow_run, str(error))
+            return ended.model_copy(update={"status_code": 1})
         except anyio.get_cancelled_exc_class():
             with anyio.CancelScope(shield=True), anyio.move_on_after(SECONDS_TO_SAY_GOODBYE):
                 await self._propose_crashed_state(flow_run, "The worker was told to end.")
             raise
         finally:
             self._reading = None
-        if trouble:
-            await self._propose_crashed_state(flow_run, trouble)
-        return ReadingResult(identifier=str(number), status_code=1 if trouble else 0)
+        # One worker that lacks something must not fail all the shards that others would read.
+        self._pause_s = 0.0 if read else min(max(2 * self._pause_s, FIRST_PAUSE_S), LONGEST_PAUSE_S)
+        await anyio.sleep(self._pause_s)
+        return ended
 
     async def sync_with_backend(self) -> None:
         """The heartbeat; and a look for shards that others left behind, which would block the pool.

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocr_core.config import ArabicEngine, RunSettings
-from ocr_core.library import Library, RunRecord
+from ocr_core.library import Library
 from ocr_core.pipeline.engines import LATER, settled_for
 from ocr_core.pipeline.shards import (
     Load,
@@ -27,7 +27,7 @@ from ocr_core.pipeline.shards import (
 )
 from ocr_core.records import Document, Status
 from ocr_core.sources import discover, identify_all
-from tests.library.make import failure, result
+from tests.library.make import failure, result, run_record
 
 
 @pytest.fixture
@@ -48,17 +48,7 @@ def settings(source: Path, library: Library, **others: object) -> RunSettings:
 def deferred(library: Library, source: Path, run_id: str = "r1", **others: object) -> list[str]:
     """Publish the pages of `source` as waiting, in a run with these settings; their ids."""
     found = documents(source)
-    record = RunRecord(
-        run_id=run_id,
-        collection="default",
-        sources=(str(source),),
-        started_at=datetime.now(UTC),
-        finished_at=None,
-        state="completed",
-        settings=settings(source, library, arabic="defer", **others).model_dump(mode="json"),
-        warraq_version="1",
-        counts={},
-    )
+    record = run_record(run_id, settings(source, library, arabic="defer", **others))
     pages = [document.page(1) for document in found]
     results = [
         result(page, None, status=Status.PENDING, reason=LATER.reason + " And something else.")

@@ -18,7 +18,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from flows.shards.watched import WatchedReader
+from flows.shards.watched import ReaderEnded, WatchedReader
 from flows.shards.worker import pinned
 from ocr_core.config import RunSettings
 from ocr_core.library import Library, status
@@ -178,11 +178,13 @@ def test_a_reader_that_hangs_or_dies_is_replaced() -> None:
         first = reader.start({})
         assert reader.start({}) == first
         os.kill(first, signal.SIGSTOP)
-        assert "no sign of life" in reader.read(uuid4())
+        with pytest.raises(ReaderEnded, match="no sign of life"):
+            reader.read(uuid4())
         second = reader.start({})
         assert second != first
         os.kill(second, signal.SIGKILL)
-        assert "code -9" in reader.read(uuid4())
+        with pytest.raises(ReaderEnded, match="code -9"):
+            reader.read(uuid4())
         third = reader.start({"CUDA_VISIBLE_DEVICES": "1"})
         assert third not in (first, second)
     assert not any(map(psutil.pid_exists, (first, second, third)))
