@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,6 +35,9 @@ def prefect_server() -> Iterator[None]:
     from flows import local_prefect
 
     local_prefect.configure()
+    # Nobody looks at events, and writing them has locked SQLite for a minute where several workers ask at once.
+    for service in ("EVENT_PERSISTER", "TRIGGERS"):
+        os.environ[f"PREFECT_SERVER_SERVICES_{service}_ENABLED"] = "false"
     from prefect.testing.utilities import prefect_test_harness
 
     with prefect_test_harness(server_startup_timeout=120), local_prefect.local_run():

@@ -20,7 +20,7 @@ from ocr_core.records import EngineStamp, Script
 ARABIC_MODEL = "crnn-ar"
 ARABIC_WORKER = "qwen-vl-arabic"
 ROUTER_MODEL = "script-router"
-_LATER = Deferred("Arabic is left for later (--arabic defer); run again with --arabic auto to read it.")
+LATER = Deferred("Arabic is left for later (--arabic defer); run again with --arabic auto to read it.")
 _NO_OTHER = Deferred("No engine reads this script; the page waits for one.")
 
 
@@ -39,7 +39,7 @@ def engines_for(settings: RunSettings) -> dict[Script, EngineStamp | Deferred]:
 
 def _arabic_engine(settings: RunSettings) -> EngineStamp | Deferred:
     if settings.arabic is ArabicEngine.DEFER:
-        return _LATER
+        return LATER
     if settings.arabic is ArabicEngine.VLM:
         raise MissingDependency(
             "There is no Qwen-VL worker in this version of Warraq.",
