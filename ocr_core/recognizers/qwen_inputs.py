@@ -1,0 +1,100 @@
+"""From pictures to what a Qwen-VL model takes, and which pictures it takes together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from ocr_core.recognizers.qwen_settings import PROMPTS, PromptName
+from ocr_core.records import GreyImage
+
+if TYPE_CHECKING:
+    from ocr_core.recognizers.qwen_file import QwenFolder
+
+_FEWEST_TOKENS = 4
+_TEMPLATE_TOKENS = 32
+"""About what the template of a conversation adds to the prompt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One picture to be read.
+
+    Attributes:
+        pixels: [height, width] uint8.
+        most_pixels: area to which it is reduced.
+        new_tokens: most tokens of its text.
+        temperature: 0 takes the likeliest token each time.
+    """
+
+    pixels: GreyImage
+    prompt: PromptName
+    most_pixels: int
+    new_tokens: int
+    temperature: float = 0.0
+
+    def cost(self, factor: int) -> int:
+        """About how many tokens it takes in a batch, its text included."""
+        height, width = size_for(self.pixels.shape, factor, self.most_pixels)
+        prompt = len(PROMPTS[self.prompt]) // 2 + _TEMPLATE_TOKENS
+        return height * width // factor**2 + prompt + self.new_tokens
+
+
+def size_for(shape: tuple[int, ...], factor: int, most: int) -> tuple[int, int]:
+    """Height and width to which a picture is scaled: multiples of `factor`, of an area of at most `most`.
+
+    Qwen's own rule, so that its processor finds nothing to scale any more.
+    """
+    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
+
+    least = _FEWEST_TOKENS * factor**2
+    height, width = smart_resize(
+        shape[0], shape[1], factor=factor, min_pixels=least, max_pixels=max(most, least)
+    )
+    return int(height), int(width)
+
+
+def model_inputs(loaded: QwenFolder, requests: Sequence[Request]) -> Any:
+    """The input of a batch on the CPU: every tensor that the processor makes, texts padded on the left."""
+    texts = [_conversation(loaded, request.prompt) for request in requests]
+    pictures = [_scaled(request, loaded.factor) for request in requests]
+    return loaded.processor(
+        images=pictures, text=texts, do_resize=False, padding=True, padding_side="left", return_tensors="pt"
+    )
+
+
+def _conversation(loaded: QwenFolder, prompt: PromptName) -> str:
+    content = [{"type": "image"}, {"type": "text", "text": PROMPTS[prompt]}]
+    text: str = loaded.processor.apply_chat_template(
+        [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
+    )
+    return text
+
+
+def _scaled(request: Request, factor: int) -> Image.Image:
+    height, width = size_for(request.pixels.shape, factor, request.most_pixels)
+    picture = Image.fromarray(np.ascontiguousarray(request.pixels))
+    if picture.size != (width, height):
+        picture = picture.resize((width, height), Image.Resampling.BICUBIC)
+    return picture.convert("RGB")
+
+
+def plan_batches(costs: Sequence[int], budget: int, most_rows: int) -> list[list[int]]:
+    """Places of requests in batches: like costs together, the costliest first, so that what does not fit shows at once.
+
+    Args:
+        costs: tokens of each request.
+        budget: most tokens of a batch when every row is as long as its longest; a single row may cost more.
+    """
+    batches: list[list[int]] = []
+    for place in sorted(range(len(costs)), key=lambda p: -costs[p]):
+        rows = len(batches[-1]) if batches else 0
+        if rows and rows < most_rows and (rows + 1) * costs[batches[-1][0]] <= budget:
+            batches[-1].append(place)
+        else:
+            batches.append([place])
+    return batches
