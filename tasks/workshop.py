@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from ocr_core.config import RunSettings
-from ocr_core.pipeline.engines import load_reader
+from ocr_core.pipeline.engines import load_reader, picture_pixels
 from ocr_core.pipeline.plan import Plan
 from ocr_core.pipeline.prepare import prepare_pages, units
 from ocr_core.records import Failure, PageRef, PageResult
@@ -57,7 +57,7 @@ class Workshop:
         self._readers = ThreadPoolExecutor(readers, "reader")
         # Closed after the pool, whose end frees the threads from waiting for pages.
         self._stack.callback(self._readers.shutdown, cancel_futures=True)
-        prepare = partial(prepare_pages, layout=settings.layout)
+        prepare = partial(prepare_pages, layout=settings.layout, picture_pixels=picture_pixels(settings))
         pool = PagePool(settings.workers, settings.reading, settings.page_timeout_s, prepare)
         self._pool = self._stack.enter_context(pool)
         # One thread a batch instead of all threads on each: nobody waits for the slowest part of every layer.

@@ -30,6 +30,12 @@ if TYPE_CHECKING:
     help="Who reads Arabic: the Qwen-VL worker, the packaged crnn-ar, or nobody now ('defer': pages end as pending); "
     "'auto': the best there is.",
 )
+@click.option(
+    "--vlm",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="How Qwen-VL reads, e.g. mode=line, prompt=training, page_pixels=1000000, model=FOLDER; can be repeated.",
+)
 @click.option("--upgrade", is_flag=True, help="Read Arabic pages again that a better engine would now take.")
 @click.option(
     "--english",
@@ -75,6 +81,7 @@ def run(
     library: Path,
     collection: str,
     arabic: str,
+    vlm: tuple[str, ...],
     english: str,
     upgrade: bool,
     existing_text: str,
@@ -104,6 +111,7 @@ def run(
                 "library": library.absolute(),
                 "collection": collection,
                 "arabic": arabic,
+                "vlm": _vlm_settings(vlm),
                 "english": str(Path(english).absolute()) if Path(english).is_dir() else english,
                 "upgrade": upgrade,
                 "reading": {
@@ -126,6 +134,18 @@ def run(
             f"These settings do not work: {problems}.", remedy="See `warraq run --help`."
         ) from None
     return _digitize(settings, dry_run=dry_run, as_json=as_json, verbose=obj["verbose"])
+
+
+def _vlm_settings(given: tuple[str, ...]) -> dict[str, str]:
+    values = {}
+    for part in given:
+        name, equals, value = part.partition("=")
+        if not equals:
+            raise click.BadParameter(f"{part!r} is no NAME=VALUE", param_hint="--vlm")
+        values[name.strip()] = value.strip()
+    if Path(values.get("model", "")).is_dir() and values.get("model"):
+        values["model"] = str(Path(values["model"]).absolute())
+    return values
 
 
 @click.command()

@@ -68,9 +68,7 @@ def prepare_pages(
     for page, image in zip(pages, read_pages(pages, settings=settings), strict=True):
         read_s = time.perf_counter() - started
         prepared.append(
-            image
-            if isinstance(image, Failure)
-            else _prepare(page, image, segmenter, read_s, picture_pixels)
+            image if isinstance(image, Failure) else _prepare(page, image, segmenter, read_s, picture_pixels)
         )
         started = time.perf_counter()
     return prepared

@@ -62,6 +62,9 @@ class Reading:
 class QwenRecognizer:
     """Reads lines with a Qwen-VL model. Make one with `load`. Threads may share it; the model works for one at a time."""
 
+    invents = True
+    """It knows its languages so well that it may write what is not there."""
+
     def __init__(
         self, loaded: QwenFolder, stamp: EngineStamp, settings: QwenSettings, device: str = "auto"
     ) -> None:

@@ -35,7 +35,13 @@ class Lesson:
 
 
 def save_tiny_qwen(
-    folder: Path, texts: Sequence[str] = (), *, seed: int = 0, hidden: int = 64, spread: float = 0.05, words: int = 900
+    folder: Path,
+    texts: Sequence[str] = (),
+    *,
+    seed: int = 0,
+    hidden: int = 64,
+    spread: float = 0.05,
+    words: int = 900,
 ) -> Path:
     """Write model, tokenizer (bytes, and pieces of `texts`) and preparation. Returns the folder.
 
@@ -66,7 +72,7 @@ def save_tiny_qwen(
             "vocab_size": len(tokenizer), "hidden_size": hidden, "intermediate_size": 2 * hidden, "num_hidden_layers": 2,
             "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 4096, "initializer_range": spread,
             "rope_parameters": {
-                "rope_type": "default", "rope_theta": 1e6, "mrope_section": [pairs // 4, pairs // 4, pairs - 2 * (pairs // 4)],
+                "rope_type": "default", "rope_theta": 1e6, "mrope_section": [pairs // 4, pairs // 4, pairs // 2],
             },
             "bos_token_id": ids["<|endoftext|>"], "eos_token_id": ids["<|im_end|>"], "pad_token_id": ids["<|endoftext|>"],
         },
@@ -89,10 +95,12 @@ def save_tiny_qwen(
     return folder
 
 
-def teach(folder: Path, lessons: Sequence[Lesson], *, steps: int, rate: float = 5e-3, rows: int = 30) -> float:
+def teach(
+    folder: Path, lessons: Sequence[Lesson], *, steps: int, rate: float = 5e-3, rows: int = 30
+) -> float:
     """Over-fit the model of a folder on lessons, in place. Returns the last loss, nats a token.
 
-    What the eyes see is only spread out (mean 0, deviation 1 over the lessons) and left as it is: the texts are learnt by heart.
+    What the eyes see is only spread out (mean 0, deviation 1 over the lessons): the texts are learnt by heart.
     """
     torch.manual_seed(0)
     loaded = load_folder(folder)
@@ -110,7 +118,9 @@ def teach(folder: Path, lessons: Sequence[Lesson], *, steps: int, rate: float = 
         batch, given = batches[step % len(batches)], seen[step % len(batches)]
         words = model.get_input_embeddings()(batch["input_ids"])
         given["inputs_embeds"] = torch.where(given["pictures"], given["features"], words)
-        hidden = model.model.language_model(**{k: v for k, v in given.items() if k not in ("pictures", "features")})
+        hidden = model.model.language_model(
+            **{k: v for k, v in given.items() if k not in ("pictures", "features")}
+        )
         wanted = batch["labels"][:, 1:] >= 0
         logits = model.lm_head(hidden.last_hidden_state[:, :-1][wanted])
         loss = torch.nn.functional.cross_entropy(logits, batch["labels"][:, 1:][wanted])
@@ -158,14 +168,19 @@ def _targets(loaded: QwenFolder, lessons: Sequence[Lesson]) -> dict[str, torch.T
     """Input and labels of a batch; padding, prompts and pictures are no targets."""
     inputs = dict(model_inputs(loaded, [lesson.request for lesson in lessons]))
     texts: Any = loaded.tokenizer(
-        [lesson.text + "<|im_end|>" for lesson in lessons], padding=True, padding_side="right", return_tensors="pt"
+        [lesson.text + "<|im_end|>" for lesson in lessons],
+        padding=True,
+        padding_side="right",
+        return_tensors="pt",
     )
     prompt = inputs["input_ids"]
     written = torch.where(texts["attention_mask"] > 0, texts["input_ids"], -100)
     inputs["input_ids"] = torch.cat([prompt, texts["input_ids"]], 1)
     inputs["attention_mask"] = torch.cat([inputs["attention_mask"], texts["attention_mask"]], 1)
     kinds = torch.zeros_like(texts["input_ids"])
-    inputs["mm_token_type_ids"] = torch.cat([inputs["mm_token_type_ids"], kinds.to(inputs["mm_token_type_ids"].dtype)], 1)
+    inputs["mm_token_type_ids"] = torch.cat(
+        [inputs["mm_token_type_ids"], kinds.to(inputs["mm_token_type_ids"].dtype)], 1
+    )
     inputs["labels"] = torch.cat([torch.full_like(prompt, -100), written], 1)
     return inputs
 
@@ -193,3 +208,11 @@ def arabic_lessons(samples: Path, settings: QwenSettings) -> list[Lesson]:
             for image, text in zip(page.images, lines, strict=True)
         ]
     return lessons
+
+
+def read_samples(folder: Path, samples: Path) -> Path:
+    """Write a model that reads the Arabic samples, pages and lines, with the settings `SMALL`. Returns the folder."""
+    lessons = arabic_lessons(samples, QwenSettings(**SMALL))
+    save_tiny_qwen(folder, [lesson.text for lesson in lessons])
+    teach(folder, lessons, steps=110, rate=8e-3)
+    return folder
