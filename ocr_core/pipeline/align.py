@@ -18,11 +18,15 @@ from ocr_core.records import ReadWord
 
 # Costs in the unit of a squared deviation: what letters differ in width (standard deviation of the logarithm), a line end
 # that is not where a line ends, a line without text or text without a line (at least; the longer the more, up to …).
-_DEVIATION: Final = 0.3
-_MOVED_END: Final = 3.0
-_LONELY: Final = (2.0, 5.0)
+_DEVIATION: Final = 0.25
+_MOVED_END: Final = 3.5
+_LONELY: Final = (1.5, 4.5)
+_GAP: Final = (
+    1.6,
+    0.3,
+)  # so many times the usual distance of lines is a gap; text without a line then costs so much less
 _WORDS: Final = 60  # most words of a line
-_PLAIN: Final = 2.0  # mean cost of a line up to which line ends are believed unseen
+_PLAIN: Final = 3.0  # mean cost of a line up to which line ends are believed unseen
 
 Floats = NDArray[np.float64]
 
@@ -53,24 +57,43 @@ class Alignment:
     unplaced: tuple[Placed, ...] = ()
 
 
-def align(rows: Sequence[Sequence[ReadWord]], widths: Sequence[float]) -> Alignment:
+def align(
+    rows: Sequence[Sequence[ReadWord]], widths: Sequence[float], heights: Sequence[float] | None = None
+) -> Alignment:
     """Put written lines on found ones. Every word is in the answer once, in order.
 
     Args:
         rows: words of each written line, none empty.
         widths: of the found lines, in reading order, pixels, > 0.
+        heights: where they stand, pixels from above; a gap among them is where a line may have been missed.
     """
     if not rows or not widths:
         return Alignment(
             tuple(Placed((), ("no-text",)) for _ in widths),
             tuple(Placed(tuple(row), ("no-line",)) for row in rows),
         )
-    characters = sum(_length(row) for row in rows)
-    expected = np.asarray(widths, float) * characters / sum(widths)
     lengths = np.array([_length(row) for row in rows], float)
+    room = np.asarray(widths, float)
+    expected = room * lengths.sum() / room.sum()
     if len(rows) == len(widths) and float(np.mean(_misfit(lengths, expected))) < _PLAIN:
         return Alignment(tuple(Placed(tuple(row)) for row in rows))
-    return _best(rows, expected)
+    # How many letters a pixel takes: right by the sums where nothing was missed, by the medians where line ends were kept.
+    usual = room * float(np.median(lengths) / np.median(room))
+    missed = _gaps(heights, len(widths))
+    return min((_best(rows, guess, missed) for guess in (expected, usual)), key=lambda found: found[0])[1]
+
+
+def _gaps(heights: Sequence[float] | None, count: int) -> Floats:
+    """[count + 1]: by how much text without a line is cheaper before each line, and after the last."""
+    cheaper = np.ones(count + 1)
+    if heights is None or count < 3:
+        return cheaper
+    steps = np.diff(np.asarray(heights, float))
+    down = steps[steps > 0]
+    times, factor = _GAP
+    if len(down):
+        cheaper[1:-1][steps > times * np.median(down)] = factor
+    return cheaper
 
 
 def _length(row: Sequence[ReadWord]) -> int:
@@ -88,8 +111,11 @@ def _lonely(characters: float) -> float:
     return min(least + characters / 10, most)
 
 
-def _best(rows: Sequence[Sequence[ReadWord]], expected: Floats) -> Alignment:
-    """Dynamic programming over (lines done, words done); a step gives a line the next words, or leaves line or row alone."""
+def _best(rows: Sequence[Sequence[ReadWord]], expected: Floats, missed: Floats) -> tuple[float, Alignment]:
+    """The cheapest alignment and its cost.
+
+    Dynamic programming over (lines done, words done); a step gives a line the next words, or leaves a line or a row alone.
+    """
     words = [word for row in rows for word in row]
     row_of = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
     starts = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
@@ -110,7 +136,7 @@ def _best(rows: Sequence[Sequence[ReadWord]], expected: Floats) -> Alignment:
                 better = step < cost[line, took:]
                 cost[line, took:][better], came[line, took:][better] = step[better], took
         for first, last in pairwise(starts.tolist()):
-            alone = cost[line, first] + _lonely(before[last] - before[first])
+            alone = cost[line, first] + missed[line] * _lonely(before[last] - before[first])
             if alone < cost[line, last]:
                 cost[line, last], came[line, last] = alone, -1
 
@@ -130,4 +156,4 @@ def _best(rows: Sequence[Sequence[ReadWord]], expected: Floats) -> Alignment:
         flags = {"no-text": not own, "joined": len(rows_here) > 1, "split": bool(own) and not whole}
         lines.append(Placed(own, tuple(flag for flag, is_so in flags.items() if is_so)))
         line, word = line - 1, word - took
-    return Alignment(tuple(lines[::-1]), tuple(unplaced[::-1]))
+    return float(cost[-1, -1]), Alignment(tuple(lines[::-1]), tuple(unplaced[::-1]))

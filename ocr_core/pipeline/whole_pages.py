@@ -70,7 +70,11 @@ def _chosen(
         return WholePage(by_line)
     if isinstance(text, Failure):
         return of_page(page, text)
-    found = align(text.rows, [max(1, image.pixels.shape[1]) for image in page.images])
+    widths = [max(1, image.pixels.shape[1]) for image in page.images]
+    # On a turned page lines follow each other from one side to the other.
+    upright = page.rotation in (0, 180)
+    heights = [(line.box.y0 + line.box.y1) / 2 for line in page.lines] if upright else None
+    found = align(text.rows, widths, heights)
     lines = [
         _transcript(image.line_id, placed, stamp)
         for image, placed in zip(page.images, found.lines, strict=True)

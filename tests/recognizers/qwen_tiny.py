@@ -42,12 +42,14 @@ def save_tiny_qwen(
     hidden: int = 64,
     spread: float = 0.05,
     words: int = 900,
+    tied: bool = False,
 ) -> Path:
     """Write model, tokenizer (bytes, and pieces of `texts`) and preparation. Returns the folder.
 
     Args:
         spread: of the weights; small ones learn, large ones write varied text untrained.
         words: size of the vocabulary, if the texts have as many pieces.
+        tied: the last layer is the first one, as in the small models of the family; untrained, such a model repeats itself.
     """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import AutoModelForImageTextToText, PreTrainedTokenizerFast, Qwen2_5_VLConfig
@@ -81,7 +83,7 @@ def save_tiny_qwen(
             "fullatt_block_indexes": [0, 1], "initializer_range": 4 * spread,
         },
         image_token_id=ids["<|image_pad|>"], video_token_id=ids["<|video_pad|>"],
-        vision_start_token_id=ids["<|vision_start|>"], vision_end_token_id=ids["<|vision_end|>"], tie_word_embeddings=False,
+        vision_start_token_id=ids["<|vision_start|>"], vision_end_token_id=ids["<|vision_end|>"], tie_word_embeddings=tied,
     )  # fmt: skip
     torch.manual_seed(seed)
     model: Any = AutoModelForImageTextToText.from_config(config)
@@ -208,6 +210,17 @@ def arabic_lessons(samples: Path, settings: QwenSettings) -> list[Lesson]:
             for image, text in zip(page.images, lines, strict=True)
         ]
     return lessons
+
+
+def save_endless_qwen(folder: Path) -> Path:
+    """A model that writes random bytes and never ends a text. Returns the folder."""
+    from safetensors.torch import load_file, save_file
+
+    save_tiny_qwen(folder, spread=0.3)
+    tensors = load_file(folder / "model.safetensors")
+    tensors["lm_head.weight"][:3] = 0.0  # the first tokens of `SPECIAL`: the ends are never the likeliest
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
 
 
 def read_samples(folder: Path, samples: Path) -> Path:
