@@ -19,7 +19,7 @@ from ocr_core.recognizers.protocol import failed, failed_page
 from ocr_core.recognizers.qwen_batches import Batches
 from ocr_core.recognizers.qwen_file import QwenFolder, load_folder
 from ocr_core.recognizers.qwen_generate import Generated, generate
-from ocr_core.recognizers.qwen_inputs import Request, model_inputs
+from ocr_core.recognizers.qwen_inputs import Request, model_inputs, prepare
 from ocr_core.recognizers.qwen_settings import PROMPTS, QwenSettings
 from ocr_core.recognizers.qwen_text import BROKEN, words_of
 from ocr_core.recognizers.trocr_images import check_line
@@ -151,12 +151,10 @@ class QwenRecognizer:
 
     def _generate(self, requests: Sequence[Request]) -> list[Generated]:
         """A text for each request of one batch; all of one temperature."""
-        inputs = model_inputs(self._loaded, requests)
-        model: Any = self._loaded.model
+        batch = prepare(self._loaded, requests)
         with self._one_at_a_time:
-            inputs = inputs.to(model.device, model.dtype)
-            most = max(request.new_tokens for request in requests)
-            return generate(self._loaded, inputs, most, requests[0].temperature)
+            inputs = model_inputs(self._loaded, batch)
+            return generate(self._loaded, inputs, batch.new_tokens, batch.temperature)
 
     def _reading(self, generated: Generated) -> Reading:
         rows = words_of(self._loaded.tokenizer, generated.tokens, generated.log_probs)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ocr_core.errors import MissingDependency, ModelError
 from ocr_core.recognizers.model_folder import STRICT, first_line, read_config, refuse_gaps, weight_files
+from ocr_core.recognizers.qwen_patches import Patches, without_patches
 
 if TYPE_CHECKING:
     import torch
@@ -32,6 +33,7 @@ class QwenFolder:
         ends: ids of the tokens that end a text.
         pad: id of the token that fills up a batch.
         factor: sides of pictures are multiples of this many pixels, and one token is a square of it.
+        patches: how pictures are cut up for the model.
     """
 
     model: PreTrainedModel
@@ -40,6 +42,7 @@ class QwenFolder:
     ends: frozenset[int]
     pad: int
     factor: int
+    patches: Patches
 
 
 def load_folder(folder: Path, dtype: torch.dtype | None = None) -> QwenFolder:
@@ -79,8 +82,8 @@ def load_folder(folder: Path, dtype: torch.dtype | None = None) -> QwenFolder:
     # What a folder asks for (least lengths, penalties, sampling) must not fill what a call leaves unset.
     model.generation_config = GenerationConfig(eos_token_id=sorted(ends), pad_token_id=pad)
     preparation = processor.image_processor
-    factor = int(preparation.patch_size) * int(preparation.merge_size)
-    return QwenFolder(model.eval(), processor, tokenizer, ends, pad, factor)
+    patches = Patches.of(preparation)
+    return QwenFolder(model.eval(), processor, tokenizer, ends, pad, patches.size * patches.merged, patches)
 
 
 def _has_head(files: list[Path]) -> bool:
@@ -107,6 +110,7 @@ def _processor(folder: Path, config: Any) -> tuple[Any, PreTrainedTokenizerBase]
             super().__init__(image_processor, tokenizer, None, chat_template=chat_template, **more)
 
     pictures = AutoImageProcessor.from_pretrained(folder, backend="pil", **STRICT)
+    pictures.__class__ = without_patches(type(pictures))
     tokenizer = AutoTokenizer.from_pretrained(folder, **STRICT)
     template = tokenizer.chat_template or _old_template(folder)
     if not template:

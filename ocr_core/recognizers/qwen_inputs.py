@@ -58,13 +58,33 @@ def size_for(shape: tuple[int, ...], factor: int, most: int) -> tuple[int, int]:
     return int(height), int(width)
 
 
-def model_inputs(loaded: QwenFolder, requests: Sequence[Request]) -> Any:
-    """The input of a batch on the CPU: every tensor that the processor makes, texts padded on the left."""
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A batch on the CPU: what the processor makes of its texts, padded on the left, and its pictures, scaled."""
+
+    inputs: Any
+    pictures: list[GreyImage]
+    new_tokens: int
+    temperature: float
+
+
+def prepare(loaded: QwenFolder, requests: Sequence[Request]) -> Prepared:
+    """Everything about a batch that needs no GPU; its requests are of one temperature."""
     texts = [_conversation(loaded, request.prompt) for request in requests]
     pictures = [_scaled(request, loaded.factor) for request in requests]
-    return loaded.processor(
+    inputs = loaded.processor(
         images=pictures, text=texts, do_resize=False, padding=True, padding_side="left", return_tensors="pt"
     )
+    most = max(request.new_tokens for request in requests)
+    return Prepared(inputs, [np.asarray(picture) for picture in pictures], most, requests[0].temperature)
+
+
+def model_inputs(loaded: QwenFolder, batch: Prepared) -> Any:
+    """The input of a batch where the model is."""
+    model: Any = loaded.model
+    inputs = batch.inputs.to(model.device)
+    inputs["pixel_values"] = loaded.patches.cut(batch.pictures, model.device, model.dtype)
+    return inputs
 
 
 def _conversation(loaded: QwenFolder, prompt: PromptName) -> str:
@@ -80,7 +100,7 @@ def _scaled(request: Request, factor: int) -> Image.Image:
     picture = Image.fromarray(np.ascontiguousarray(request.pixels))
     if picture.size != (width, height):
         picture = picture.resize((width, height), Image.Resampling.BICUBIC)
-    return picture.convert("RGB")
+    return picture
 
 
 def plan_batches(costs: Sequence[int], budget: int, most_rows: int) -> list[list[int]]:

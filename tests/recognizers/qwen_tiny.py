@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Any
 import torch
 
 from ocr_core.recognizers.qwen_file import QwenFolder, load_folder
-from ocr_core.recognizers.qwen_inputs import Request, model_inputs
+from ocr_core.recognizers.qwen_inputs import Request, model_inputs, prepare
 from ocr_core.recognizers.qwen_settings import PROMPTS, QwenSettings
 
 SMALL: dict[str, Any] = {"page_pixels": 56_448, "line_pixels": 9_408, "page_tokens": 512, "line_tokens": 48}
@@ -168,7 +170,7 @@ def _seen(model: Any, batch: dict[str, torch.Tensor]) -> dict[str, Any]:
 
 def _targets(loaded: QwenFolder, lessons: Sequence[Lesson]) -> dict[str, torch.Tensor]:
     """Input and labels of a batch; padding, prompts and pictures are no targets."""
-    inputs = dict(model_inputs(loaded, [lesson.request for lesson in lessons]))
+    inputs = dict(model_inputs(loaded, prepare(loaded, [lesson.request for lesson in lessons])))
     texts: Any = loaded.tokenizer(
         [lesson.text + "<|im_end|>" for lesson in lessons],
         padding=True,
@@ -210,6 +212,37 @@ def arabic_lessons(samples: Path, settings: QwenSettings) -> list[Lesson]:
             for image, text in zip(page.images, lines, strict=True)
         ]
     return lessons
+
+
+def save_sibling(tiny: Path, folder: Path, kind: str) -> Path:
+    """An untrained Qwen2-VL or Qwen3-VL with the tokenizer of a tiny Qwen2.5-VL. Returns the folder."""
+    from transformers import AutoModelForImageTextToText, Qwen2VLConfig, Qwen3VLConfig
+
+    shutil.copytree(tiny, folder)
+    config = json.loads((tiny / "config.json").read_text())
+    ids = {name: value for name, value in config.items() if name.endswith("_token_id") and name[0] in "iv"}
+    text = {
+        k: v for k, v in config["text_config"].items() if k not in ("model_type", "architectures", "dtype")
+    }
+    if kind == "qwen2_vl":
+        eyes = {
+            "depth": 2,
+            "embed_dim": 32,
+            "hidden_size": text["hidden_size"],
+            "num_heads": 2,
+            "mlp_ratio": 2,
+        }
+        made: Any = Qwen2VLConfig(text_config=text, vision_config=eyes, **ids)
+    else:
+        eyes = {
+            "depth": 2, "hidden_size": 32, "intermediate_size": 64, "num_heads": 2, "out_hidden_size": text["hidden_size"],
+            "deepstack_visual_indexes": [0], "num_position_embeddings": 256,
+        }  # fmt: skip
+        made = Qwen3VLConfig(text_config=text | {"head_dim": 16}, vision_config=eyes, **ids)
+        preparation = json.loads((folder / "preprocessor_config.json").read_text())
+        (folder / "preprocessor_config.json").write_text(json.dumps(preparation | {"patch_size": 16}))
+    AutoModelForImageTextToText.from_config(made).save_pretrained(folder)
+    return folder
 
 
 def save_endless_qwen(folder: Path) -> Path:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
 
@@ -18,14 +19,21 @@ from ocr_core.errors import ModelError, PageError
 from ocr_core.recognizers.loops import loop_length
 from ocr_core.recognizers.qwen import QwenPageRecognizer, Reading
 from ocr_core.recognizers.qwen_batches import Batches
-from ocr_core.recognizers.qwen_file import load_folder
+from ocr_core.recognizers.qwen_file import QwenFolder, load_folder
 from ocr_core.recognizers.qwen_generate import Generated, generate
-from ocr_core.recognizers.qwen_inputs import Request, model_inputs, plan_batches, size_for
+from ocr_core.recognizers.qwen_inputs import Request, model_inputs, plan_batches, prepare, size_for
 from ocr_core.recognizers.qwen_pull import load_qwen, pull_qwen, qwen_stamp
 from ocr_core.recognizers.qwen_settings import QwenSettings
 from ocr_core.recognizers.qwen_text import token_bytes, words_of
 from ocr_core.records import Failure, PagePicture, PageText
-from tests.recognizers.qwen_tiny import SMALL, Lesson, arabic_lessons, save_endless_qwen, save_tiny_qwen
+from tests.recognizers.qwen_tiny import (
+    SMALL,
+    Lesson,
+    arabic_lessons,
+    save_endless_qwen,
+    save_sibling,
+    save_tiny_qwen,
+)
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +60,10 @@ def untrained(folder: Path, *, settings: dict[str, Any] | None = None, **how: An
     loaded = load_qwen(wanted, device="cpu")
     assert isinstance(loaded, QwenPageRecognizer)
     return loaded
+
+
+def inputs_of(loaded: QwenFolder, requests: Sequence[Request]) -> Any:
+    return model_inputs(loaded, prepare(loaded, requests))
 
 
 def good(answers: Sequence[Reading | PageError]) -> list[Reading]:
@@ -82,9 +94,9 @@ def test_confidence_is_what_the_model_itself_gives_to_its_tokens(
     """Against one pass over the finished text, without any cache."""
     loaded = engine._loaded
     requests = [lesson.request for lesson in lessons[1:4]]
-    inputs = model_inputs(loaded, requests)
+    inputs = inputs_of(loaded, requests)
     for row, generated in enumerate(generate(loaded, inputs, 48)):
-        single = dict(model_inputs(loaded, [requests[row]]))
+        single = dict(inputs_of(loaded, [requests[row]]))
         tokens = torch.tensor([[*generated.tokens, loaded.model.config.text_config.eos_token_id]])
         width = single["input_ids"].shape[1]
         for name, more in (
@@ -105,9 +117,9 @@ def test_a_drawn_text_is_drawn_the_same_again_and_in_any_company(
 ) -> None:
     loaded = load_folder(save_tiny_qwen(tmp_path / "m", spread=0.3))
     requests = [lesson.request for lesson in lessons[1:4]]
-    together = [g.tokens for g in generate(loaded, model_inputs(loaded, requests), 20, 0.8)]
-    alone = [generate(loaded, model_inputs(loaded, [r]), 20, 0.8)[0].tokens for r in requests]
-    likeliest = [g.tokens for g in generate(loaded, model_inputs(loaded, requests), 20)]
+    together = [g.tokens for g in generate(loaded, inputs_of(loaded, requests), 20, 0.8)]
+    alone = [generate(loaded, inputs_of(loaded, [r]), 20, 0.8)[0].tokens for r in requests]
+    likeliest = [g.tokens for g in generate(loaded, inputs_of(loaded, requests), 20)]
     assert together == alone
     assert together != likeliest
 
@@ -115,7 +127,7 @@ def test_a_drawn_text_is_drawn_the_same_again_and_in_any_company(
 def test_a_model_that_repeats_itself_is_stopped_and_says_so(tmp_path: Path, lessons: list[Lesson]) -> None:
     folder = save_tiny_qwen(tmp_path / "m", tied=True)
     loaded = load_folder(folder)
-    generated = generate(loaded, model_inputs(loaded, [lessons[1].request]), 400)[0]
+    generated = generate(loaded, inputs_of(loaded, [lessons[1].request]), 400)[0]
     assert generated.loops and not generated.ended
     assert len(generated.tokens) < 60
     assert len(generated.tokens) == len(generated.log_probs)
@@ -282,7 +294,7 @@ def test_pictures_have_the_size_that_the_processor_wants(engine: QwenPageRecogni
     for _ in range(20):
         height, width = (int(n) for n in rng.integers(28, 600, 2))
         request = Request(rng.integers(0, 255, (height, width), dtype=np.uint8), "card", 40_000, 8)
-        inputs = model_inputs(engine._loaded, [request])
+        inputs = inputs_of(engine._loaded, [request])
         _, rows, columns = inputs["image_grid_thw"][0].tolist()
         size = size_for((height, width), 28, 40_000)
         assert (rows * 14, columns * 14) == size
@@ -292,7 +304,35 @@ def test_pictures_have_the_size_that_the_processor_wants(engine: QwenPageRecogni
         assert request.cost(28) >= inputs["input_ids"].shape[1] + 8
 
 
+def test_patches_are_those_of_the_processor(tiny_qwen: Path) -> None:
+    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+    rng = np.random.default_rng(5)
+    pictures = [rng.integers(0, 255, size, dtype=np.uint8) for size in ((56, 84), (140, 28), (84, 112))]
+    theirs = Qwen2VLImageProcessorPil.from_pretrained(tiny_qwen)(
+        [Image.fromarray(picture).convert("RGB") for picture in pictures],
+        do_resize=False,
+        return_tensors="pt",
+    )
+    ours = load_folder(tiny_qwen).patches.cut(pictures, torch.device("cpu"), torch.float32)
+    assert ours.shape == theirs["pixel_values"].shape
+    assert torch.allclose(ours, theirs["pixel_values"], atol=1e-5)
+
+
 # -- the folder -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("kind", "factor"), [("qwen2_vl", 28), ("qwen3_vl", 32)])
+def test_the_siblings_are_read_with_too(kind: str, factor: int, tmp_path: Path) -> None:
+    folder = save_sibling(save_tiny_qwen(tmp_path / "tiny"), tmp_path / kind, kind)
+    reader = load_qwen(QwenSettings(model=str(folder), page_tokens=8, retries=0), device="cpu")
+    assert isinstance(reader, QwenPageRecognizer)
+    assert reader._loaded.factor == factor
+    page = np.random.default_rng(0).integers(0, 255, (200, 140), dtype=np.uint8)
+    pages = [PagePicture("p-00001", page), PagePicture("p-00002", page[:90])]
+    together = reader.recognize_pages(pages)
+    assert [type(answer) for answer in together] == [PageText, PageText]
+    assert [reader.recognize_pages([page])[0].rows for page in pages] == [answer.rows for answer in together]  # type: ignore[union-attr]
 
 
 def test_wrong_folders_are_refused(copy: Path, tmp_path: Path) -> None:
