@@ -154,7 +154,13 @@ class QwenRecognizer:
         batch = prepare(self._loaded, requests)
         with self._one_at_a_time:
             inputs = model_inputs(self._loaded, batch)
-            return generate(self._loaded, inputs, batch.new_tokens, batch.temperature)
+            return generate(
+                self._loaded,
+                inputs,
+                batch.new_tokens,
+                batch.temperature,
+                static_cache=self._settings.static_cache,
+            )
 
     def _reading(self, generated: Generated) -> Reading:
         rows = words_of(self._loaded.tokenizer, generated.tokens, generated.log_probs)

@@ -36,12 +36,15 @@ class Generated:
         return sum(self.log_probs) / len(self.log_probs) if self.log_probs else 0.0
 
 
-def generate(loaded: QwenFolder, inputs: Any, new_tokens: int, temperature: float = 0.0) -> list[Generated]:
+def generate(
+    loaded: QwenFolder, inputs: Any, new_tokens: int, temperature: float = 0.0, *, static_cache: bool = False
+) -> list[Generated]:
     """A text for each row of `inputs`, which are on the device of the model.
 
     Args:
         new_tokens: most tokens of a text.
         temperature: 0 takes the likeliest token each time; else tokens are drawn, every time the same ones.
+        static_cache: see `QwenSettings`.
     """
     import torch
     from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
@@ -50,8 +53,9 @@ def generate(loaded: QwenFolder, inputs: Any, new_tokens: int, temperature: floa
     probabilities = chosen_log_probs(temperature)
     guard = loop_guard(width, loaded.ends)
     config = GenerationConfig(
-        max_new_tokens=new_tokens, min_new_tokens=0, do_sample=False, num_beams=1, use_cache=True, repetition_penalty=1.0,
-        no_repeat_ngram_size=0, eos_token_id=sorted(loaded.ends), pad_token_id=loaded.pad,
+        max_new_tokens=new_tokens, min_new_tokens=0, do_sample=False, num_beams=1, repetition_penalty=1.0,
+        no_repeat_ngram_size=0, eos_token_id=sorted(loaded.ends), pad_token_id=loaded.pad, use_cache=True,
+        cache_implementation="static" if static_cache else None,
     )  # fmt: skip
     model: Any = loaded.model
     with torch.inference_mode():

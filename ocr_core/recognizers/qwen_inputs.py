@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from ocr_core.recognizers.qwen_settings import PROMPTS, PromptName
+from ocr_core.recognizers.trocr_images import resize
 from ocr_core.records import GreyImage
 
 if TYPE_CHECKING:
@@ -72,11 +73,14 @@ def prepare(loaded: QwenFolder, requests: Sequence[Request]) -> Prepared:
     """Everything about a batch that needs no GPU; its requests are of one temperature."""
     texts = [_conversation(loaded, request.prompt) for request in requests]
     pictures = [_scaled(request, loaded.factor) for request in requests]
+    # For its texts the processor needs to know how large the pictures are, and nothing else.
+    sizes = [np.broadcast_to(np.uint8(0), (3, *picture.shape)) for picture in pictures]
     inputs = loaded.processor(
-        images=pictures, text=texts, do_resize=False, padding=True, padding_side="left", return_tensors="pt"
-    )
+        images=sizes, text=texts, do_resize=False, do_convert_rgb=False, input_data_format="channels_first",
+        padding=True, padding_side="left", return_tensors="pt",
+    )  # fmt: skip
     most = max(request.new_tokens for request in requests)
-    return Prepared(inputs, [np.asarray(picture) for picture in pictures], most, requests[0].temperature)
+    return Prepared(inputs, pictures, most, requests[0].temperature)
 
 
 def model_inputs(loaded: QwenFolder, batch: Prepared) -> Any:
@@ -95,12 +99,11 @@ def _conversation(loaded: QwenFolder, prompt: PromptName) -> str:
     return text
 
 
-def _scaled(request: Request, factor: int) -> Image.Image:
+def _scaled(request: Request, factor: int) -> GreyImage:
     height, width = size_for(request.pixels.shape, factor, request.most_pixels)
-    picture = Image.fromarray(np.ascontiguousarray(request.pixels))
-    if picture.size != (width, height):
-        picture = picture.resize((width, height), Image.Resampling.BICUBIC)
-    return picture
+    if request.pixels.shape == (height, width):
+        return np.ascontiguousarray(request.pixels)
+    return resize(request.pixels, height, width, Image.Resampling.BICUBIC)
 
 
 def plan_batches(costs: Sequence[int], budget: int, most_rows: int) -> list[list[int]]:

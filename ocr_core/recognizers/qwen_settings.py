@@ -41,6 +41,10 @@ class QwenSettings(BaseModel):
     batch_tokens: int = Field(
         0, ge=0, le=4_000_000, description="tokens of a batch, padding included; 0: what fits the device"
     )
+    static_cache: bool = Field(
+        False,
+        description="keep a cache of fixed size: on a GPU each step is then compiled once a shape and starts at once",
+    )
     batch_rows: int = Field(128, ge=1, le=1024, description="most pictures of a batch")
 
     def stamp_settings(self) -> tuple[tuple[str, str], ...]:
