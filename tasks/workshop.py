@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from ocr_core.config import RunSettings
-from ocr_core.pipeline.engines import load_reader, picture_pixels
+from ocr_core.pipeline.engines import load_reader, pages_together, picture_pixels
 from ocr_core.pipeline.plan import Plan
 from ocr_core.pipeline.prepare import prepare_pages, units
 from ocr_core.records import Failure, PageRef, PageResult
@@ -63,8 +63,9 @@ class Workshop:
         # One thread a batch instead of all threads on each: nobody waits for the slowest part of every layer.
         self._reader = self._readers.submit(load_reader, settings, threads=1)
         coming = units(plan.pages(), PAGES_PER_UNIT)
-        self._coming = in_batches(coming, plan.pages_to_do, settings.batch_pages, readers)
-        self._most_ahead = max(PAGES_AHEAD, 3 * self._pool.workers)
+        together = pages_together(settings)
+        self._coming = in_batches(coming, plan.pages_to_do, together, readers)
+        self._most_ahead = max(PAGES_AHEAD, 3 * self._pool.workers, 2 * together)
         self._ahead: deque[Batch] = deque()
         self._fill()
 

@@ -50,7 +50,13 @@ def _vlm_reads_arabic(settings: RunSettings) -> bool:
     """Whether Qwen-VL reads the Arabic lines: when it was asked for, or when it is here and has a GPU."""
     if settings.arabic is not ArabicEngine.AUTO:
         return settings.arabic is ArabicEngine.VLM
-    if settings.device == "cpu" or (settings.vlm.model in REMOTE and not _pulled(settings.vlm.model)):
+    if settings.vlm.model in REMOTE and not _pulled(settings.vlm.model):
+        return False
+    return _has_gpu(settings)
+
+
+def _has_gpu(settings: RunSettings) -> bool:
+    if settings.device == "cpu":
         return False
     import torch
 
@@ -65,6 +71,12 @@ def _vlm_stamp(settings: RunSettings) -> EngineStamp:
     from ocr_core.recognizers.qwen_pull import qwen_stamp
 
     return qwen_stamp(settings.vlm)
+
+
+def pages_together(settings: RunSettings) -> int:
+    """Pages that are read and published together: a GPU that writes texts token by token is busy with many only."""
+    least = settings.vlm.batch_rows if _vlm_reads_arabic(settings) and _has_gpu(settings) else 0
+    return max(settings.batch_pages, least)
 
 
 def picture_pixels(settings: RunSettings) -> int:
