@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ocr_core.layout.method import LayoutMethod
+from ocr_core.recognizers.qwen_settings import QwenSettings
 from ocr_core.sources.settings import ReadSettings
 
 
@@ -35,6 +36,7 @@ class RunSettings(Settings):
     library: Path
     collection: str = "default"
     arabic: ArabicEngine = ArabicEngine.AUTO
+    vlm: QwenSettings = QwenSettings()
     english: str = Field("crnn-latin", min_length=1, description="the reader of English lines")
     upgrade: bool = Field(False, description="read pages again that a better engine would now take")
     reading: ReadSettings = ReadSettings()

@@ -256,6 +256,39 @@ class Transcript:
 
 
 @dataclass(frozen=True, slots=True)
+class PagePicture:
+    """What a page engine reads: a whole page, upright, [height, width] uint8, reduced to what the engine wants."""
+
+    page_id: str
+    pixels: GreyImage
+    script: Script = Script.ARABIC
+
+
+@dataclass(frozen=True, slots=True)
+class ReadWord:
+    """A word of a page of which only the text is known."""
+
+    text: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class PageText:
+    """The text of a page as a page engine wrote it, not yet put on the page's lines.
+
+    Attributes:
+        rows: the words of each line that the engine wrote, in its order; whether they are the page's lines is open.
+        flags: as those of a `Transcript`; for the whole text.
+    """
+
+    page_id: str
+    rows: tuple[tuple[ReadWord, ...], ...]
+    confidence: float
+    engine: EngineStamp
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """What went wrong with one page or file, as data. `page_id` is empty when the file could not be opened.
 

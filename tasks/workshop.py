@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from ocr_core.config import RunSettings
-from ocr_core.pipeline.engines import load_reader
+from ocr_core.pipeline.engines import load_reader, pages_together, picture_pixels
 from ocr_core.pipeline.plan import Plan
 from ocr_core.pipeline.prepare import prepare_pages, units
 from ocr_core.pipeline.read import PageReader
@@ -63,14 +63,15 @@ class Workshop:
         self._readers = ThreadPoolExecutor(readers, "reader")
         # Closed after the pool, whose end frees the threads from waiting for pages.
         self._stack.callback(self._readers.shutdown, cancel_futures=True)
-        prepare = partial(prepare_pages, layout=settings.layout)
+        prepare = partial(prepare_pages, layout=settings.layout, picture_pixels=picture_pixels(settings))
         pool = PagePool(settings.workers, settings.reading, settings.page_timeout_s, prepare)
         self._pool = self._stack.enter_context(pool)
         # One thread a batch instead of all threads on each: nobody waits for the slowest part of every layer.
         self._reader = self._readers.submit(load, settings, threads=1)
-        coming = units(plan.pages(), min(PAGES_PER_UNIT, settings.batch_pages))
-        self._coming = in_batches(coming, plan.pages_to_do, settings.batch_pages, readers)
-        self._most_ahead = max(PAGES_AHEAD, 3 * self._pool.workers)
+        together = pages_together(settings)
+        coming = units(plan.pages(), min(PAGES_PER_UNIT, together))
+        self._coming = in_batches(coming, plan.pages_to_do, together, readers)
+        self._most_ahead = max(PAGES_AHEAD, 3 * self._pool.workers, 2 * together)
         self._ahead: deque[Batch] = deque()
         self._fill()
 

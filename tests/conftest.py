@@ -30,6 +30,14 @@ def arabic_font() -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_qwen(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny Qwen2.5-VL that reads the Arabic pages of the samples, with the settings `qwen_tiny.SMALL`."""
+    from tests.recognizers.qwen_tiny import read_samples
+
+    return read_samples(tmp_path_factory.mktemp("qwen") / "tiny", samples)
+
+
+@pytest.fixture(scope="session")
 def prefect_server() -> Iterator[None]:
     """A Prefect server with a database of its own; starting it costs ten seconds, so only flows ask for it."""
     from flows import local_prefect

@@ -39,6 +39,12 @@ if TYPE_CHECKING:
     multiple=True,
     help="Hand Arabic pages to the workers of this Prefect work pool (docs/workers.md); again for more; 'all'.",
 )
+@click.option(
+    "--vlm",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="How Qwen-VL reads, e.g. mode=line, prompt=training, page_pixels=1000000, model=FOLDER; can be repeated.",
+)
 @click.option("--upgrade", is_flag=True, help="Read Arabic pages again that a better engine would now take.")
 @click.option(
     "--english",
@@ -85,6 +91,7 @@ def run(
     collection: str,
     arabic: str,
     pools: tuple[str, ...],
+    vlm: tuple[str, ...],
     english: str,
     upgrade: bool,
     existing_text: str,
@@ -123,6 +130,7 @@ def run(
         library=library.absolute(),
         collection=collection,
         arabic="defer" if pools else arabic,
+        vlm=_vlm_settings(vlm),
         english=str(Path(english).absolute()) if Path(english).is_dir() else english,
         upgrade=upgrade,
         reading={
@@ -139,6 +147,18 @@ def run(
         device=device,
     )
     return _digitize(settings, elsewhere, dry_run=dry_run, as_json=as_json, verbose=obj["verbose"])
+
+
+def _vlm_settings(given: tuple[str, ...]) -> dict[str, str]:
+    values = {}
+    for part in given:
+        name, equals, value = part.partition("=")
+        if not equals:
+            raise click.BadParameter(f"{part!r} is no NAME=VALUE", param_hint="--vlm")
+        values[name.strip()] = value.strip()
+    if Path(values.get("model", "")).is_dir() and values.get("model"):
+        values["model"] = str(Path(values["model"]).absolute())
+    return values
 
 
 @click.command()

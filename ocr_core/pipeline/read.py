@@ -12,7 +12,9 @@ import numpy as np
 from ocr_core.layout.order import reading_order
 from ocr_core.pipeline.fingerprint import Fingerprints
 from ocr_core.pipeline.prepare import PreparedPage, failure, unexpected
-from ocr_core.recognizers.protocol import Recognizer
+from ocr_core.pipeline.signs import made_up
+from ocr_core.pipeline.whole_pages import engine_failed, of_page, read_whole_pages
+from ocr_core.recognizers.protocol import PageRecognizer, Recognizer
 from ocr_core.records import (
     Box,
     EngineStamp,
@@ -84,18 +86,20 @@ class PageReader:
             log.exception("%s: reading failed", pages[0].page.page_id)
             return [failure(pages[0].page, Stage.RECOGNIZE, unexpected(error))]
 
-    def _read_together(self, pages: Sequence[PreparedPage]) -> list[PageResult]:
+    def _read_together(self, pages: Sequence[PreparedPage]) -> list[PageResult | Failure]:
         started = time.perf_counter()
         votes = iter(self._router.route_lines([image for page in pages for image in page.images]))
         routed = [_Routed(page, [next(votes) for _ in page.images], self._router) for page in pages]
         route_s = time.perf_counter() - started
 
         started = time.perf_counter()
+        answers, unplaced, failures = self._read_whole(routed)
         jobs: dict[Script, list[LineImage]] = {}
         for page in routed:
+            if page.page.page.page_id in unplaced.keys() | failures.keys():
+                continue
             for image, line_script in zip(page.page.images, page.scripts, strict=True):
                 jobs.setdefault(line_script, []).append(replace(image, script=line_script))
-        answers: dict[str, Transcript | Failure] = {}
         for script, images in jobs.items():
             engine = self._engines[script]
             if not isinstance(engine, Deferred):
@@ -103,23 +107,55 @@ class PageReader:
         read_s = time.perf_counter() - started
 
         all_lines = max(1, sum(len(page.images) for page in pages))
-        results = []
+        results: list[PageResult | Failure] = []
         for page in routed:
             share = len(page.page.images) / all_lines
+            seconds = {"route": route_s * share, "recognize": read_s * share}
+            name = page.page.page.page_id
             results.append(
-                self._assemble(page, answers, {"route": route_s * share, "recognize": read_s * share})
+                failures.get(name) or self._assemble(page, answers, unplaced.get(name, ()), seconds)
             )
         return results
 
+    def _read_whole(
+        self, routed: Sequence[_Routed]
+    ) -> tuple[dict[str, Transcript | Failure], dict[str, tuple[Transcript, ...]], dict[str, Failure]]:
+        """Read the pages that an engine takes as a whole: those with lines of its script only.
+
+        Returns:
+            Answers by line id; by page id, text that belongs to no line, of every page that was read; failures by page id.
+        """
+        answers: dict[str, Transcript | Failure] = {}
+        unplaced: dict[str, tuple[Transcript, ...]] = {}
+        failures: dict[str, Failure] = {}
+        for script, engine in self._engines.items():
+            if not isinstance(engine, PageRecognizer):
+                continue
+            pages = [r.page for r in routed if set(r.scripts) == {script} and r.page.picture is not None]
+            for page, found in zip(pages, read_whole_pages(engine, pages, script), strict=True):
+                name = page.page.page_id
+                if isinstance(found, Failure):
+                    failures[name] = found
+                    continue
+                answers |= zip((image.line_id for image in page.images), found.lines, strict=True)
+                unplaced[name] = found.unplaced
+        return answers, unplaced, failures
+
     def _assemble(
-        self, routed: _Routed, answers: Mapping[str, Transcript | Failure], seconds: dict[str, float]
-    ) -> PageResult:
+        self,
+        routed: _Routed,
+        answers: Mapping[str, Transcript | Failure],
+        unplaced: Sequence[Transcript],
+        seconds: dict[str, float],
+    ) -> PageResult | Failure:
         page = routed.page
         lines: list[LineResult] = []
         for line, image, script, vote in zip(
             page.lines, page.images, routed.scripts, routed.votes, strict=True
         ):
             answer = answers.get(line.line_id)
+            if isinstance(answer, Failure) and engine_failed(answer):
+                return of_page(page, answer)
             if isinstance(answer, Failure):
                 # No line of writing (a rule, a speck): the page goes on, the line asks for a look.
                 engine = self._engines[script]
@@ -130,6 +166,8 @@ class PageReader:
             lines.append(
                 LineResult(replace(line, direction=direction), script, transcript, vote.confidence, vote.hand)
             )
+        lines = self._with_signs(lines, routed)
+        lines += [_without_line(page, len(lines) + n, routed.scripts[0], t) for n, t in enumerate(unplaced)]
         missing = {s: e for s in set(routed.scripts) if isinstance(e := self._engines[s], Deferred)}
         status = Status.PENDING if missing else Status.DONE
         return replace(
@@ -137,6 +175,26 @@ class PageReader:
             reason=" ".join(sorted({e.reason for e in missing.values()})),
             script_confidence=routed.confidence,
         )
+
+    def _with_signs(self, lines: Sequence[LineResult], routed: _Routed) -> list[LineResult]:
+        """The lines, those flagged that an engine which may invent text seems to have made up."""
+        images = [
+            replace(image, script=script)
+            for image, script in zip(routed.page.images, routed.scripts, strict=True)
+        ]
+        signs = made_up(
+            [
+                (image, r.transcript.text if r.transcript else "")
+                for image, r in zip(images, lines, strict=True)
+            ]
+        )
+        flagged = []
+        for line, found in zip(lines, signs, strict=True):
+            read = line.transcript
+            if read and found and getattr(self._engines[line.script], "invents", False):
+                line = replace(line, transcript=replace(read, flags=(*read.flags, *found)))
+            flagged.append(line)
+        return flagged
 
     def _from_text_layer(self, page: PreparedPage) -> PageResult:
         lines = tuple(
@@ -216,6 +274,21 @@ def _on_page(words: Sequence[Word], image: LineImage) -> tuple[Word, ...]:
         (x0, y0), (x1, y1) = np.floor(corners.min(0)).astype(int), np.ceil(corners.max(0)).astype(int)
         placed.append(replace(word, box=Box(int(x0), int(y0), int(x1), int(y1))))
     return tuple(placed)
+
+
+def _without_line(page: PreparedPage, order: int, script: Script, transcript: Transcript) -> LineResult:
+    """Text that belongs to no line that was found: kept at the end of the page, over all its writing."""
+    boxes = [line.box for line in page.lines]
+    corners = (
+        (min(b.x0 for b in boxes), min(b.y0 for b in boxes)),
+        (max(b.x1 for b in boxes) - 1, max(b.y1 for b in boxes) - 1),
+    )
+    (x0, y0), (x1, y1) = corners
+    name = line_id(page.page.page_id, order)
+    direction = "rtl" if script is Script.ARABIC else "ltr"
+    outline = ((x0, y0), (x1, y0), (x1, y1), (x0, y1))
+    line = Line(name, order, outline, ((x0, y1), (x1, y1)), direction=direction)
+    return LineResult(line, script, replace(transcript, line_id=name), script_confidence=0.0)
 
 
 def _text_line(page_id: str, order: int, line: TextLine) -> LineResult:
