@@ -31,7 +31,7 @@ class ScriptRouter:
     """Tells the script of lines and pages. Safe to share between threads; make one with `load`."""
 
     def __init__(self, network: ScriptNet, stamp: EngineStamp) -> None:
-        self._network = network.eval()
+        self._network = network.for_reading()
         self._stamp = stamp
 
     @property
