@@ -16,12 +16,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr_core.ground import fade_outside
+from ocr_core.ground import dark_on_light, fade_outside
 from ocr_core.records import GreyImage, Line, LineImage
 
 Points = NDArray[np.float64]
 
-CROP_VERSION = "1"
+CROP_VERSION = "2"
 """Enters the pipeline's fingerprint: it changes when the same line would be cut differently."""
 MARGIN_ABOVE = 1.15
 """The strip reaches this many ascents above the baseline …"""
@@ -217,7 +217,9 @@ def rectify_line(
     map_y = p32[None, :, 1] + offsets * n32[None, :, 1]
     strip = cv2.remap(image, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     mask = None if outline is None else _mask(outline, map_x, map_y, extents, above)
-    return Strip(np.asarray(strip, dtype=np.uint8), mask, points, above, _affine(points, normals, above))
+    return Strip(
+        dark_on_light(np.asarray(strip, dtype=np.uint8)), mask, points, above, _affine(points, normals, above)
+    )
 
 
 def crop_lines(page: GreyImage, lines: Sequence[Line]) -> list[LineImage]:
