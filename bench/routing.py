@@ -28,7 +28,7 @@ from ocr_core.pipeline.prepare import PreparedPage, prepare_pages, units
 from ocr_core.records import Box, LineImage, Script
 from ocr_core.script import corpus, train
 from ocr_core.script.corpus import HAND, PRINT, UNKNOWN, Material
-from ocr_core.script.mixed import KINDS, MixedLine, draw_mixed_page
+from ocr_core.script.mixed import KINDS, MixedLine, draw_mixed_page, line_at
 from ocr_core.script.router import ScriptRouter
 from ocr_core.script.text import script_of_text
 from ocr_core.script.windows import cut_windows
@@ -210,17 +210,6 @@ def main_script(lines: Sequence[MixedLine]) -> Script | None:
         if line.script in (Script.ARABIC, Script.LATIN):
             widths[line.script] = widths.get(line.script, 0) + line.box.width
     return max(widths, key=lambda s: widths[s]) if widths else None
-
-
-def line_at(lines: Sequence[MixedLine], box: Box) -> MixedLine | None:
-    """The true line that a found box shares most with, over a third of the lower one's height and some of its width."""
-    best, most = None, 0
-    for line in lines:
-        wide = min(line.box.x1, box.x1) - max(line.box.x0, box.x0)
-        tall = min(line.box.y1, box.y1) - max(line.box.y0, box.y0)
-        if wide > 0 and 3 * tall > min(line.box.height, box.height) and wide * tall > most:
-            best, most = line, wide * tall
-    return best
 
 
 def share(right: Sequence[bool]) -> str:

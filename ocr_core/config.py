@@ -21,6 +21,14 @@ class ArabicEngine(StrEnum):
     DEFER = "defer"  # nobody now: they end as pending
 
 
+class ScriptChoice(StrEnum):
+    """Which script the lines of a run are in."""
+
+    AUTO = "auto"  # the router tells, line by line
+    LATIN = "latin"
+    ARABIC = "arabic"
+
+
 class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -33,6 +41,7 @@ class RunSettings(Settings):
     collection: str = "default"
     arabic: ArabicEngine = ArabicEngine.AUTO
     english: str = Field("crnn-latin", min_length=1, description="the reader of English lines")
+    script: ScriptChoice = Field(ScriptChoice.AUTO, description="of all lines, where it is known")
     upgrade: bool = Field(False, description="read pages again that a better engine would now take")
     reading: ReadSettings = ReadSettings()
     layout: LayoutMethod = Field(LayoutMethod.AUTO, description="how lines are found")
@@ -55,6 +64,14 @@ class RunSettings(Settings):
     @property
     def page_range(self) -> PageRange:
         return PageRange(self.pages)
+
+
+class CollectionSettings(Settings):
+    """What a library's warraq.toml says of one collection, below `[settings.collections.NAME]`. None: nothing is said."""
+
+    script: ScriptChoice | None = None
+    arabic: ArabicEngine | None = None
+    english: str | None = Field(None, min_length=1)
 
 
 class PageRange:

@@ -30,6 +30,14 @@ if TYPE_CHECKING:
     help="Who reads Arabic: the Qwen-VL worker, the packaged crnn-ar, or nobody now ('defer': pages end as pending); "
     "'auto': the best there is.",
 )
+@click.option(
+    "--script",
+    type=click.Choice(["auto", "latin", "arabic"]),
+    default="auto",
+    show_default=True,
+    help="The script of all lines, where it is known; 'auto': told line by line. For a collection: script, arabic and "
+    "english below [settings.collections.NAME] in the library's warraq.toml, which these options override.",
+)
 @click.option("--upgrade", is_flag=True, help="Read Arabic pages again that a better engine would now take.")
 @click.option(
     "--english",
@@ -75,6 +83,7 @@ def run(
     library: Path,
     collection: str,
     arabic: str,
+    script: str,
     english: str,
     upgrade: bool,
     existing_text: str,
@@ -98,6 +107,7 @@ def run(
     from ocr_core.errors import UsageError
 
     try:
+        told = _of_collection(library, collection)
         settings = RunSettings.model_validate(
             {
                 "sources": [source.absolute() for source in sources],
@@ -105,6 +115,7 @@ def run(
                 "collection": collection,
                 "arabic": arabic,
                 "english": str(Path(english).absolute()) if Path(english).is_dir() else english,
+                "script": script,
                 "upgrade": upgrade,
                 "reading": {
                     "existing_text": existing_text,
@@ -119,13 +130,36 @@ def run(
                 "workers": workers,
                 "device": device,
             }
+            | {name: value for name, value in told.items() if not _is_given(name)}
         )
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise UsageError(
-            f"These settings do not work: {problems}.", remedy="See `warraq run --help`."
+            f"These settings do not work: {problems}.",
+            remedy="See `warraq run --help`, and warraq.toml in the library.",
         ) from None
     return _digitize(settings, dry_run=dry_run, as_json=as_json, verbose=obj["verbose"])
+
+
+def _of_collection(library: Path, collection: str) -> dict[str, Any]:
+    """What the library's warraq.toml says of a collection; empty where there is no library yet."""
+    from pydantic import TypeAdapter
+
+    from ocr_core.config import CollectionSettings
+    from ocr_core.library import Library
+
+    if not (library / "warraq.toml").exists():
+        return {}
+    said = Library.open(library.absolute()).settings.get("collections", {})
+    known = TypeAdapter(dict[str, CollectionSettings]).validate_python(said)
+    return known.get(collection, CollectionSettings()).model_dump(mode="json", exclude_none=True)
+
+
+def _is_given(option: str) -> bool:
+    """Whether an option of this command stands on the command line."""
+    from click.core import ParameterSource
+
+    return click.get_current_context().get_parameter_source(option) is ParameterSource.COMMANDLINE
 
 
 @click.command()

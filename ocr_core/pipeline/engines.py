@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ocr_core.config import ArabicEngine, RunSettings
+from ocr_core.config import ArabicEngine, RunSettings, ScriptChoice
 from ocr_core.errors import MissingDependency
 from ocr_core.imaging.settings import ImagingSettings
 from ocr_core.layout.choice import segmenter_for
@@ -77,6 +77,8 @@ def fingerprints_for(settings: RunSettings, engines: dict[Script, EngineStamp | 
         "crops": CROP_VERSION,
         "router": packaged_stamp(ROUTER_MODEL).weights_sha256,
     }
+    if settings.script is not ScriptChoice.AUTO:
+        preparation["script"] = settings.script.value
     return Fingerprints(
         preparation, {s: "deferred" if isinstance(e, Deferred) else e for s, e in engines.items()}
     )
@@ -99,4 +101,5 @@ def load_reader(settings: RunSettings, *, threads: int) -> PageReader:
         else load_line_reader(names[script], device=settings.device, decoding=settings.decoding)
         for script, engine in engines.items()
     }
-    return PageReader(ScriptRouter.load(), loaded, fingerprints_for(settings, engines))
+    script = None if settings.script is ScriptChoice.AUTO else Script(settings.script.value)
+    return PageReader(ScriptRouter.load(), loaded, fingerprints_for(settings, engines), script)

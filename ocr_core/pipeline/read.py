@@ -29,7 +29,8 @@ from ocr_core.records import (
     Word,
     line_id,
 )
-from ocr_core.script.router import LineScript, ScriptRouter
+from ocr_core.script.pages import LineScript, PageScript, told_page
+from ocr_core.script.router import ScriptRouter
 from ocr_core.script.text import script_of_text
 
 log = logging.getLogger(__name__)
@@ -50,8 +51,12 @@ Engines = Mapping[Script, Recognizer | Deferred]
 class PageReader:
     """Reads prepared pages. One per process: it holds the models."""
 
-    def __init__(self, router: ScriptRouter, engines: Engines, fingerprints: Fingerprints) -> None:
+    def __init__(
+        self, router: ScriptRouter, engines: Engines, fingerprints: Fingerprints, script: Script | None = None
+    ) -> None:
+        """`script` is that of all lines where it is known; else the router tells."""
         self._router = router
+        self._script = script
         self._engines = engines
         self._fingerprints = fingerprints
 
@@ -87,7 +92,7 @@ class PageReader:
     def _read_together(self, pages: Sequence[PreparedPage]) -> list[PageResult]:
         started = time.perf_counter()
         votes = iter(self._router.route_lines([image for page in pages for image in page.images]))
-        routed = [_Routed(page, [next(votes) for _ in page.images], self._router) for page in pages]
+        routed = [self._route(page, [next(votes) for _ in page.images]) for page in pages]
         route_s = time.perf_counter() - started
 
         started = time.perf_counter()
@@ -110,6 +115,11 @@ class PageReader:
                 self._assemble(page, answers, {"route": route_s * share, "recognize": read_s * share})
             )
         return results
+
+    def _route(self, page: PreparedPage, votes: list[LineScript]) -> _Routed:
+        if self._script:
+            return _Routed(page, told_page(self._script, votes))
+        return _Routed(page, self._router.route_page(votes, [line.box.width for line in page.lines]))
 
     def _assemble(
         self, routed: _Routed, answers: Mapping[str, Transcript | Failure], seconds: dict[str, float]
@@ -173,9 +183,8 @@ class PageReader:
 class _Routed:
     """A page with the script of each of its lines settled, and its lines in reading order for that."""
 
-    def __init__(self, page: PreparedPage, votes: list[LineScript], router: ScriptRouter) -> None:
+    def __init__(self, page: PreparedPage, decision: PageScript) -> None:
         widths = [line.box.width for line in page.lines]
-        decision = router.route_page(votes, widths)
         arabic = sum(
             w for w, vote in zip(widths, decision.lines, strict=True) if vote.script is Script.ARABIC
         )

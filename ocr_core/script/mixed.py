@@ -6,6 +6,7 @@ with a date or a number on a line of its own.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -172,3 +173,14 @@ def _lay(page: Mask, ink: Mask, y: int, pitch: int, rtl: bool) -> Box:
     inked = small > 64
     xs, ys = np.flatnonzero(inked.any(axis=0)), np.flatnonzero(inked.any(axis=1))
     return Box(x + int(xs[0]), top + int(ys[0]), x + int(xs[-1]) + 1, top + int(ys[-1]) + 1)
+
+
+def line_at(lines: Sequence[MixedLine], box: Box) -> MixedLine | None:
+    """The true line that a found box shares most with, over a third of the lower one's height and some of its width."""
+    best, most = None, 0
+    for line in lines:
+        wide = min(line.box.x1, box.x1) - max(line.box.x0, box.x0)
+        tall = min(line.box.y1, box.y1) - max(line.box.y0, box.y0)
+        if wide > 0 and 3 * tall > min(line.box.height, box.height) and wide * tall > most:
+            best, most = line, wide * tall
+    return best

@@ -96,6 +96,11 @@ def decide_page(lines: Sequence[LineScript], weights: Sequence[float] | None = N
     return PageScript(Script.MIXED, sure, settled)
 
 
+def told_page(script: Script, lines: Sequence[LineScript]) -> PageScript:
+    """A page whose script somebody has told: all its lines are of it, whatever they look like."""
+    return PageScript(script, 1.0, tuple(replace(line, script=script, confidence=1.0) for line in lines))
+
+
 def _with_most(judged: dict[int, LineScript], weights: Sequence[float]) -> dict[int, LineScript]:
     """The judged lines, those that differ from most of the page by weight without being sure brought into line."""
     ink: dict[Script, float] = {}

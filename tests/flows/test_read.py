@@ -20,6 +20,7 @@ from ocr_core.records import (
     Point,
     Script,
     SourceFile,
+    Status,
     Transcript,
     line_id,
     page_id,
@@ -31,6 +32,7 @@ STAMP = EngineStamp("by-number", "1")
 CERTAIN = {
     Script.ARABIC: LineScript(Script.ARABIC, 1.0, "print", arabic=1.0, none=0.0),
     Script.LATIN: LineScript(Script.LATIN, 1.0, "print", latin=1.0, none=0.0),
+    Script.OTHER: LineScript(Script.OTHER, 1.0, "print", other=1.0, none=0.0),
 }
 
 
@@ -67,9 +69,9 @@ def two_columns(rotation: int = 0) -> PreparedPage:
     return PreparedPage(page, 1000, 250, None, "image", rotation, lines=tuple(lines), images=tuple(images))
 
 
-def read(page: PreparedPage, scripts: Sequence[Script]) -> PageResult:
+def read(page: PreparedPage, scripts: Sequence[Script], script: Script | None = None) -> PageResult:
     engines = {Script.ARABIC: ByNumber(), Script.LATIN: ByNumber(), Script.OTHER: Deferred("none")}
-    [result] = PageReader(Told(scripts), engines, Fingerprints({}, {})).read([page])
+    [result] = PageReader(Told(scripts), engines, Fingerprints({}, {}), script).read([page])
     assert isinstance(result, PageResult)
     return result
 
@@ -98,3 +100,12 @@ def test_columns_of_arabic_are_read_from_the_right(scripts: list[Script], texts:
 def test_lines_of_a_turned_page_stay_as_the_layout_put_them() -> None:
     result = read(two_columns(rotation=90), [Script.ARABIC] * 4)
     assert "".join(r.transcript.text for r in result.lines if r.transcript) == "1234"
+
+
+def test_a_script_that_is_told_is_that_of_every_line() -> None:
+    result = read(two_columns(), [Script.LATIN, Script.OTHER, Script.LATIN, Script.ARABIC], Script.ARABIC)
+    assert (result.script, result.script_confidence, result.status) == (Script.ARABIC, 1.0, Status.DONE)
+    assert {(r.script, r.script_confidence, r.line.direction) for r in result.lines} == {
+        (Script.ARABIC, 1.0, "rtl")
+    }
+    assert "".join(r.transcript.text for r in result.lines if r.transcript) == "3412"
