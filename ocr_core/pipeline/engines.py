@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 from ocr_core.config import ArabicEngine, RunSettings, ScriptChoice
 from ocr_core.errors import MissingDependency
@@ -19,6 +20,7 @@ from ocr_core.records import EngineStamp, Script
 
 ARABIC_MODEL = "crnn-ar"
 ARABIC_WORKER = "qwen-vl-arabic"
+GLYPH_MODEL = "glyphs"
 ROUTER_MODEL = "script-router"
 _LATER = Deferred("Arabic is left for later (--arabic defer); run again with --arabic auto to read it.")
 _NO_OTHER = Deferred("No engine reads this script; the page waits for one.")
@@ -79,9 +81,13 @@ def fingerprints_for(settings: RunSettings, engines: dict[Script, EngineStamp | 
     }
     if settings.script is not ScriptChoice.AUTO:
         preparation["script"] = settings.script.value
-    return Fingerprints(
-        preparation, {s: "deferred" if isinstance(e, Deferred) else e for s, e in engines.items()}
-    )
+    used = {s: "deferred" if isinstance(e, Deferred) else e for s, e in engines.items()}
+    if isinstance(
+        arabic := used[Script.ARABIC], EngineStamp
+    ):  # isolated letters among its lines are read by another
+        glyphs = ("glyphs", packaged_stamp(GLYPH_MODEL).weights_sha256)
+        used[Script.ARABIC] = replace(arabic, settings=(*arabic.settings, glyphs))
+    return Fingerprints(preparation, used)
 
 
 def load_reader(settings: RunSettings, *, threads: int) -> PageReader:
@@ -102,4 +108,6 @@ def load_reader(settings: RunSettings, *, threads: int) -> PageReader:
         for script, engine in engines.items()
     }
     script = None if settings.script is ScriptChoice.AUTO else Script(settings.script.value)
-    return PageReader(ScriptRouter.load(), loaded, fingerprints_for(settings, engines), script)
+    fingerprints = fingerprints_for(settings, engines)
+    glyphs = load_line_reader(GLYPH_MODEL, device=settings.device)
+    return PageReader(ScriptRouter.load(), loaded, fingerprints, script, glyphs)

@@ -29,6 +29,7 @@ from ocr_core.records import (
     Word,
     line_id,
 )
+from ocr_core.script.isolated import cut_glyph, isolated_glyphs
 from ocr_core.script.pages import LineScript, PageScript, told_page
 from ocr_core.script.router import ScriptRouter
 from ocr_core.script.text import script_of_text
@@ -36,6 +37,8 @@ from ocr_core.script.text import script_of_text
 log = logging.getLogger(__name__)
 
 PDF_TEXT = EngineStamp("pdf-text", "1")
+SURE_OF_GLYPH = 0.8
+"""A segment that looks like one glyph stays with the reader of lines where the reader of glyphs is less sure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +55,22 @@ class PageReader:
     """Reads prepared pages. One per process: it holds the models."""
 
     def __init__(
-        self, router: ScriptRouter, engines: Engines, fingerprints: Fingerprints, script: Script | None = None
+        self,
+        router: ScriptRouter,
+        engines: Engines,
+        fingerprints: Fingerprints,
+        script: Script | None = None,
+        glyphs: Recognizer | None = None,
     ) -> None:
-        """`script` is that of all lines where it is known; else the router tells."""
+        """Take the engines.
+
+        Args:
+            script: that of all lines where it is known; else the router tells.
+            glyphs: reads isolated letters and digits on Arabic pages; None leaves them to the reader of lines.
+        """
         self._router = router
         self._script = script
+        self._glyphs = glyphs
         self._engines = engines
         self._fingerprints = fingerprints
 
@@ -96,11 +110,12 @@ class PageReader:
         route_s = time.perf_counter() - started
 
         started = time.perf_counter()
+        answers: dict[str, Transcript | Failure] = {**self._read_glyphs(routed)}
         jobs: dict[Script, list[LineImage]] = {}
         for page in routed:
             for image, line_script in zip(page.page.images, page.scripts, strict=True):
-                jobs.setdefault(line_script, []).append(replace(image, script=line_script))
-        answers: dict[str, Transcript | Failure] = {}
+                if image.line_id not in answers:
+                    jobs.setdefault(line_script, []).append(replace(image, script=line_script))
         for script, images in jobs.items():
             engine = self._engines[script]
             if not isinstance(engine, Deferred):
@@ -115,6 +130,28 @@ class PageReader:
                 self._assemble(page, answers, {"route": route_s * share, "recognize": read_s * share})
             )
         return results
+
+    def _read_glyphs(self, pages: Sequence[_Routed]) -> dict[str, Transcript]:
+        """Lines that show one isolated Arabic glyph, by id, where the reader of glyphs is sure of it."""
+        if self._glyphs is None or isinstance(self._engines[Script.ARABIC], Deferred):
+            return {}
+        found = [
+            (image, box)
+            for page in pages
+            for image, box, script in zip(
+                page.page.images,
+                isolated_glyphs(page.page.lines, page.page.images),
+                page.scripts,
+                strict=True,
+            )
+            if box is not None and script is Script.ARABIC
+        ]
+        answers = self._glyphs.recognize([replace(i, pixels=cut_glyph(i.pixels, box)) for i, box in found])
+        return {
+            image.line_id: replace(answer, words=(Word(answer.text, box, answer.confidence),))
+            for (image, box), answer in zip(found, answers, strict=True)
+            if isinstance(answer, Transcript) and answer.text and answer.confidence >= SURE_OF_GLYPH
+        }
 
     def _route(self, page: PreparedPage, votes: list[LineScript]) -> _Routed:
         if self._script:

@@ -111,7 +111,11 @@ def draw_mixed_page(kind: str, material: Material, rng: np.random.Generator) -> 
         y += pitch
     paper = material.papers[rng.integers(len(material.papers))] if material.papers else None
     page = ink_on_paper(mask, rng, paper)
-    return MixedPage(kind, degrade(page, rng, 0.5 * float(rng.random())), tuple(lines))
+    wear, seed = 0.5 * float(rng.random()), int(rng.integers(2**32))
+    # Worn line by line, every line alike: rules and blur are of the size of lines, not of the page.
+    bands = [page[top : top + pitch] for top in range(0, HEIGHT, pitch)]
+    worn = np.concatenate([degrade(band, np.random.default_rng(seed), wear) for band in bands])
+    return MixedPage(kind, worn, tuple(lines))
 
 
 def _writer(script: Script, material: Material, pitch: int, rng: np.random.Generator) -> _Writer:
