@@ -22,7 +22,7 @@ class ScriptNet(nn.Module):
     Modern Neural Networks*, 2017); it is fitted on lines kept out of training and travels with the weights.
     """
 
-    def __init__(self, channels: tuple[int, ...] = (12, 24, 48, 64, 64), dropout: float = 0.2) -> None:
+    def __init__(self, channels: tuple[int, ...] = (16, 16, 32, 64, 64), dropout: float = 0.2) -> None:
         super().__init__()
         strides = (2, 2, 2, 1, 2)
         layers: list[nn.Module] = []
