@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ocr_core.ground import dark_on_light, fade_outside
-from ocr_core.records import GreyImage, Line, LineImage
+from ocr_core.records import CELL, GreyImage, Line, LineImage
 
 Points = NDArray[np.float64]
 
@@ -234,10 +235,17 @@ def crop_lines(page: GreyImage, lines: Sequence[Line]) -> list[LineImage]:
     turns = [line.direction == "rtl" for line in lines]
     shapes = [(_baseline_of(line), np.asarray(line.polygon, dtype=np.float64)) for line in lines]
     own = [line_extents(*shape, turn=turn) for shape, turn in zip(shapes, turns, strict=True)]
-    usual = _usual(own, [baseline for baseline, _ in shapes]) if lines else None
+    # What stands in a cell is as high as it is, and tells nothing of lines.
+    is_line = [line.region != CELL for line in lines]
+    usual = (
+        _usual(list(compress(own, is_line)), [baseline for baseline, _ in compress(shapes, is_line)])
+        if any(is_line)
+        else None
+    )
     images = []
     for line, shape, turn, extents in zip(lines, shapes, turns, own, strict=True):
-        strip = rectify_line(page, *shape, extents=fit_extents(extents, usual), turn=turn)
+        fitted = fit_extents(extents, None if line.region == CELL else usual)
+        strip = rectify_line(page, *shape, extents=fitted, turn=turn)
         images.append(LineImage(line.line_id, strip.faded(), strip.baseline_y, strip.to_page))
     return images
 

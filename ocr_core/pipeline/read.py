@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 PDF_TEXT = EngineStamp("pdf-text", "1")
 SURE_OF_GLYPH = 0.8
-"""A segment that looks like one glyph stays with the reader of lines where the reader of glyphs is less sure."""
+SURE_OF_LINE = 0.98
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,16 +110,16 @@ class PageReader:
         route_s = time.perf_counter() - started
 
         started = time.perf_counter()
-        answers: dict[str, Transcript | Failure] = {**self._read_glyphs(routed)}
         jobs: dict[Script, list[LineImage]] = {}
         for page in routed:
             for image, line_script in zip(page.page.images, page.scripts, strict=True):
-                if image.line_id not in answers:
-                    jobs.setdefault(line_script, []).append(replace(image, script=line_script))
+                jobs.setdefault(line_script, []).append(replace(image, script=line_script))
+        answers: dict[str, Transcript | Failure] = {}
         for script, images in jobs.items():
             engine = self._engines[script]
             if not isinstance(engine, Deferred):
                 answers |= zip((i.line_id for i in images), engine.recognize(images), strict=True)
+        answers |= self._read_glyphs(routed, answers)
         read_s = time.perf_counter() - started
 
         all_lines = max(1, sum(len(page.images) for page in pages))
@@ -131,9 +131,11 @@ class PageReader:
             )
         return results
 
-    def _read_glyphs(self, pages: Sequence[_Routed]) -> dict[str, Transcript]:
-        """Lines that show one isolated Arabic glyph, by id, where the reader of glyphs is sure of it."""
-        if self._glyphs is None or isinstance(self._engines[Script.ARABIC], Deferred):
+    def _read_glyphs(
+        self, pages: Sequence[_Routed], answers: Mapping[str, Transcript | Failure]
+    ) -> dict[str, Transcript]:
+        """Lines that show one isolated Arabic glyph, by id, where the reader of glyphs is to be believed."""
+        if self._glyphs is None:
             return {}
         found = [
             (image, box)
@@ -144,13 +146,13 @@ class PageReader:
                 page.scripts,
                 strict=True,
             )
-            if box is not None and script is Script.ARABIC
+            if box is not None and script is Script.ARABIC and image.line_id in answers
         ]
-        answers = self._glyphs.recognize([replace(i, pixels=cut_glyph(i.pixels, box)) for i, box in found])
+        read = self._glyphs.recognize([replace(i, pixels=cut_glyph(i.pixels, box)) for i, box in found])
         return {
-            image.line_id: replace(answer, words=(Word(answer.text, box, answer.confidence),))
-            for (image, box), answer in zip(found, answers, strict=True)
-            if isinstance(answer, Transcript) and answer.text and answer.confidence >= SURE_OF_GLYPH
+            image.line_id: replace(glyph, words=(Word(glyph.text, box, glyph.confidence),))
+            for (image, box), glyph in zip(found, read, strict=True)
+            if isinstance(glyph, Transcript) and is_believed(glyph, answers[image.line_id])
         }
 
     def _route(self, page: PreparedPage, votes: list[LineScript]) -> _Routed:
@@ -215,6 +217,21 @@ class PageReader:
             fingerprint=self._fingerprints.of(used),
             seconds=page.seconds | (seconds or {}),
         )
+
+
+def is_believed(glyph: Transcript, line: Transcript | Failure) -> bool:
+    """Whether what the reader of glyphs says of a segment that looks like a glyph counts more than what that of lines says.
+
+    It does, unless the latter is sure of a character that the former has never seen: a printed 4 on an Arabic page, a teh
+    marbuta.
+    """
+    from ocr_core.recognizers.glyph_network import CLASSES
+
+    if not glyph.text or glyph.confidence < SURE_OF_GLYPH:
+        return False
+    if isinstance(line, Failure) or line.confidence < SURE_OF_LINE:
+        return True
+    return len(line.text) != 1 or not line.text.isalnum() or line.text in CLASSES
 
 
 class _Routed:

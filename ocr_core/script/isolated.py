@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 
 from ocr_core.ground import even_out
-from ocr_core.records import Box, GreyImage, Line, LineImage
+from ocr_core.imaging.masks import components, drawn_boxes
+from ocr_core.records import CELL, Box, GreyImage, Line, LineImage
 
 _LONGEST = 3.5
 """Width of a segment in heights of its strip beyond which it is not looked at."""
@@ -27,8 +28,6 @@ _SIDES = (0.14, 1.25)
 """The longer side of a glyph, in heights of its strip."""
 _FLATTEST = 0.08
 """Its height, in the same: what is lower is a dash."""
-_FRAME = 0.75
-"""A part that takes so much of the width or the height of a strip is a side of a cell."""
 _ALONE = 1.5
 """Heights of a segment beside it that must be free of others on its row."""
 
@@ -42,7 +41,8 @@ def isolated_glyphs(lines: Sequence[Line], images: Sequence[LineImage]) -> list[
     """
     boxes = [line.box for line in lines]
     return [
-        glyph_box(image.pixels) if _is_alone(place, boxes) else None for place, image in enumerate(images)
+        glyph_box(image.pixels) if line.region == CELL or _is_alone(place, boxes) else None
+        for place, (line, image) in enumerate(zip(lines, images, strict=True))
     ]
 
 
@@ -55,13 +55,13 @@ def glyph_box(pixels: GreyImage) -> Box | None:
     rows, columns = pixels.shape
     if min(rows, columns) < 8 or columns > _LONGEST * rows:
         return None
-    count, _, stats, _ = cv2.connectedComponentsWithStats(_ink(pixels), connectivity=8)
-    parts = stats[1:count]
+    labels, stats = components(_ink(pixels))
+    sides = drawn_boxes(labels, stats)[1:]
+    parts = stats[1:]
     # What reaches in from the edge of the strip belongs to a neighbour, a cell or the dark around the sheet.
     x1, y1 = parts[:, 0] + parts[:, 2], parts[:, 1] + parts[:, 3]
     inner = (parts[:, 0] > 0) & (parts[:, 1] > 0) & (x1 < columns) & (y1 < rows)
-    inner &= (parts[:, 2] < _FRAME * columns) & (parts[:, 3] < _FRAME * rows)
-    parts = parts[inner]
+    parts = parts[inner & ~sides]
     if not len(parts):
         return None
     shares = parts[:, cv2.CC_STAT_AREA] / parts[:, cv2.CC_STAT_AREA].max()

@@ -21,6 +21,7 @@ from ocr_core.pipeline.prepare import prepare_pages
 from ocr_core.records import Box, PageResult, Script
 from ocr_core.script import corpus
 from ocr_core.script.mixed import KINDS, draw_mixed_page, line_at
+from ocr_core.training.synthetic import Style, draw_text
 
 ARABIC_TEXT = (
     "الحمد لله رب العالمين والصلاة والسلام على سيدنا محمد",
@@ -111,3 +112,40 @@ def test_a_collection_may_say_its_script_and_the_command_line_has_the_last_word(
     process = start("run", library.root.parent / "pages", "--library", library.root, "--dry-run")
     _, messages = process.communicate(timeout=60)
     assert (process.returncode, "scrpt" in messages, "warraq.toml" in messages) == (1, True, True)
+
+
+def test_the_letters_of_a_form_are_read_by_the_reader_of_glyphs(arabic_font: Path, tmp_path: Path) -> None:
+    page = np.full((1400, 1000), 228, np.uint8)
+    y = 60
+    for text in ARABIC_TEXT[:3]:
+        line = draw_text(text, arabic_font, np.random.default_rng(0), Style(44))
+        part = page[y : y + line.shape[0], 940 - line.shape[1] : 940]
+        part[line > 128] = 25
+        y += line.shape[0] + 20
+    digits = {"٧": [(-20, -28), (0, 28), (20, -28)], "٨": [(-20, 28), (0, -28), (20, 28)]}
+    written = []
+    for number in range(12):
+        x, down = 200 + 300 * (number % 3), y + 100 + 200 * (number // 3)
+        text = "٧٨"[number % 5 % 2]
+        strokes = np.array(digits[text], np.int32) + (x, down)
+        cv2.polylines(page, [strokes], False, (30,), 6, cv2.LINE_AA)
+        cv2.rectangle(page, (x - 60, down - 60), (x + 60, down + 60), (90,), 2)
+        written.append((x, down, text))
+    (tmp_path / "pages").mkdir()
+    cv2.imwrite(str(tmp_path / "pages" / "form.png"), page)
+    settings = RunSettings(sources=(tmp_path / "pages",), library=tmp_path / "library")
+    [document] = survey(settings).documents
+    [result] = load_reader(settings, threads=1).read(prepare_pages([document.page(1)], settings.reading))
+    assert isinstance(result, PageResult)
+    read = {
+        (r.line.box, r.transcript.text)
+        for r in result.lines
+        if r.transcript and r.transcript.engine.name == "glyphs"
+    }
+    right = [
+        any(b.x0 < x < b.x1 and b.y0 < down < b.y1 and found == text for b, found in read)
+        for x, down, text in written
+    ]
+    assert sum(right) >= 11
+    assert len(read) <= 12
+    assert any(r.transcript and r.transcript.engine.name == "crnn-ar" for r in result.lines)
