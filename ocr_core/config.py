@@ -22,6 +22,14 @@ class ArabicEngine(StrEnum):
     DEFER = "defer"  # nobody now: they end as pending
 
 
+class ScriptChoice(StrEnum):
+    """Which script the lines of a run are in."""
+
+    AUTO = "auto"  # the router tells, line by line
+    LATIN = "latin"
+    ARABIC = "arabic"
+
+
 class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -38,6 +46,7 @@ class RunSettings(Settings):
     arabic: ArabicEngine = ArabicEngine.AUTO
     vlm: QwenSettings = QwenSettings()
     english: str = Field("crnn-latin", min_length=1, description="the reader of English lines")
+    script: ScriptChoice = Field(ScriptChoice.AUTO, description="of all lines, where it is known")
     upgrade: bool = Field(False, description="read pages again that a better engine would now take")
     reading: ReadSettings = ReadSettings()
     layout: LayoutMethod = Field(LayoutMethod.AUTO, description="how lines are found")
@@ -75,6 +84,14 @@ class WorkerSettings(Settings):
     def pool_name(self) -> str:
         name, _, number = self.device.partition(":")
         return self.pool or (f"archive-gpu-{number or 0}" if name == "cuda" else "archive-arabic")
+
+
+class CollectionSettings(Settings):
+    """What a library's warraq.toml says of one collection, below `[settings.collections.NAME]`. None: nothing is said."""
+
+    script: ScriptChoice | None = None
+    arabic: ArabicEngine | None = None
+    english: str | None = Field(None, min_length=1)
 
 
 class PageRange:

@@ -24,6 +24,10 @@ GreyImage = NDArray[np.uint8]  # [height, width], 0 black … 255 white
 PageArray = NDArray[np.uint8]  # [height, width] grey or [height, width, 3] RGB
 
 
+TEXT, CELL = "text", "cell"
+"""Regions of a page: lines of writing, and what stands by itself, as in the cells of a form."""
+
+
 class Status(StrEnum):
     """How a page ended. Every discovered page has exactly one: discovered = done + blank + failed + pending."""
 
@@ -188,13 +192,13 @@ class CleanPage:
 @dataclass(frozen=True, slots=True)
 class Line:
     """A line of writing. `polygon` is closed implicitly; `baseline` runs in reading direction of the script
-    where known, else left to right."""
+    where known, else left to right. `region` is `TEXT` or `CELL`."""
 
     line_id: str
     order: int
     polygon: tuple[Point, ...]
     baseline: tuple[Point, ...]
-    region: str = "text"
+    region: str = TEXT
     direction: str = "ltr"
 
     @property

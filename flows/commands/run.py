@@ -45,6 +45,14 @@ if TYPE_CHECKING:
     metavar="NAME=VALUE",
     help="How Qwen-VL reads, e.g. mode=line, prompt=training, page_pixels=1000000, model=FOLDER; can be repeated.",
 )
+@click.option(
+    "--script",
+    type=click.Choice(["auto", "latin", "arabic"]),
+    default="auto",
+    show_default=True,
+    help="The script of all lines, where it is known; 'auto': told line by line. For a collection: script, arabic and "
+    "english below [settings.collections.NAME] in the library's warraq.toml, which these options override.",
+)
 @click.option("--upgrade", is_flag=True, help="Read Arabic pages again that a better engine would now take.")
 @click.option(
     "--english",
@@ -92,6 +100,7 @@ def run(
     arabic: str,
     pools: tuple[str, ...],
     vlm: tuple[str, ...],
+    script: str,
     english: str,
     upgrade: bool,
     existing_text: str,
@@ -113,6 +122,8 @@ def run(
     from ocr_core.config import RunSettings
     from ocr_core.pipeline.shards import DispatchSettings
 
+    told = {n: v for n, v in _of_collection(library, collection).items() if not _is_given(n)}
+    arabic = told.pop("arabic", arabic)
     elsewhere = None
     if pools:
         elsewhere = validated(
@@ -123,29 +134,29 @@ def run(
             arabic=arabic,
             upgrade=upgrade,
         )
-    settings = validated(
-        RunSettings,
-        "run",
-        sources=[source.absolute() for source in sources],
-        library=library.absolute(),
-        collection=collection,
-        arabic="defer" if pools else arabic,
-        vlm=_vlm_settings(vlm),
-        english=str(Path(english).absolute()) if Path(english).is_dir() else english,
-        upgrade=upgrade,
-        reading={
+    options = {
+        "sources": [source.absolute() for source in sources],
+        "library": library.absolute(),
+        "collection": collection,
+        "arabic": "defer" if pools else arabic,
+        "vlm": _vlm_settings(vlm),
+        "english": str(Path(english).absolute()) if Path(english).is_dir() else english,
+        "script": script,
+        "upgrade": upgrade,
+        "reading": {
             "existing_text": existing_text,
             "max_pixels": round(max_megapixels * 1e6),
             # A hanging poppler must give up before its page does, or it would live on by itself.
             "timeout": 0.8 * page_timeout,
         },
-        page_timeout_s=page_timeout,
-        decoding=decoding,
-        layout=layout,
-        pages=pages,
-        workers=workers,
-        device=device,
-    )
+        "page_timeout_s": page_timeout,
+        "decoding": decoding,
+        "layout": layout,
+        "pages": pages,
+        "workers": workers,
+        "device": device,
+    }
+    settings = validated(RunSettings, "run", **(options | told))
     return _digitize(settings, elsewhere, dry_run=dry_run, as_json=as_json, verbose=obj["verbose"])
 
 
@@ -159,6 +170,27 @@ def _vlm_settings(given: tuple[str, ...]) -> dict[str, str]:
     if Path(values.get("model", "")).is_dir() and values.get("model"):
         values["model"] = str(Path(values["model"]).absolute())
     return values
+
+
+def _of_collection(library: Path, collection: str) -> dict[str, Any]:
+    """What the library's warraq.toml says of a collection; empty where there is no library yet."""
+    from pydantic import TypeAdapter
+
+    from ocr_core.config import CollectionSettings
+    from ocr_core.library import Library
+
+    if not (library / "warraq.toml").exists():
+        return {}
+    said = Library.open(library.absolute()).settings.get("collections", {})
+    known = TypeAdapter(dict[str, CollectionSettings]).validate_python(said)
+    return known.get(collection, CollectionSettings()).model_dump(mode="json", exclude_none=True)
+
+
+def _is_given(option: str) -> bool:
+    """Whether an option of this command stands on the command line."""
+    from click.core import ParameterSource
+
+    return click.get_current_context().get_parameter_source(option) is ParameterSource.COMMANDLINE
 
 
 @click.command()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
-from ocr_core.config import ArabicEngine, RunSettings
+from ocr_core.config import ArabicEngine, RunSettings, ScriptChoice
 from ocr_core.imaging.settings import ImagingSettings
 from ocr_core.layout.choice import segmenter_for
 from ocr_core.layout.crops import CROP_VERSION
@@ -20,6 +21,7 @@ from ocr_core.records import EngineStamp, Script
 
 ARABIC_MODEL = "crnn-ar"
 ARABIC_WORKER = "qwen-vl-arabic"
+GLYPH_MODEL = "glyphs"
 ROUTER_MODEL = "script-router"
 LATER = Deferred("Arabic is left for later (--arabic defer); run again with --arabic auto to read it.")
 _NO_OTHER = Deferred("No engine reads this script; the page waits for one.")
@@ -113,9 +115,15 @@ def fingerprints_for(settings: RunSettings, engines: dict[Script, EngineStamp | 
         "crops": CROP_VERSION,
         "router": packaged_stamp(ROUTER_MODEL).weights_sha256,
     }
-    return Fingerprints(
-        preparation, {s: "deferred" if isinstance(e, Deferred) else e for s, e in engines.items()}
-    )
+    if settings.script is not ScriptChoice.AUTO:
+        preparation["script"] = settings.script.value
+    used = {s: "deferred" if isinstance(e, Deferred) else e for s, e in engines.items()}
+    if isinstance(
+        arabic := used[Script.ARABIC], EngineStamp
+    ):  # isolated letters among its lines are read by another
+        glyphs = ("glyphs", packaged_stamp(GLYPH_MODEL).weights_sha256)
+        used[Script.ARABIC] = replace(arabic, settings=(*arabic.settings, glyphs))
+    return Fingerprints(preparation, used)
 
 
 def load_reader(settings: RunSettings, *, threads: int) -> PageReader:
@@ -132,7 +140,10 @@ def load_reader(settings: RunSettings, *, threads: int) -> PageReader:
         script: engine if isinstance(engine, Deferred) else _loaded(script, settings)
         for script, engine in engines.items()
     }
-    return PageReader(ScriptRouter.load(), loaded, fingerprints_for(settings, engines))
+    script = None if settings.script is ScriptChoice.AUTO else Script(settings.script.value)
+    fingerprints = fingerprints_for(settings, engines)
+    glyphs = load_line_reader(GLYPH_MODEL, device=settings.device)
+    return PageReader(ScriptRouter.load(), loaded, fingerprints, script, glyphs)
 
 
 def _loaded(script: Script, settings: RunSettings) -> Recognizer:

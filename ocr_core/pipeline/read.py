@@ -31,12 +31,16 @@ from ocr_core.records import (
     Word,
     line_id,
 )
-from ocr_core.script.router import LineScript, ScriptRouter
+from ocr_core.script.isolated import cut_glyph, isolated_glyphs
+from ocr_core.script.pages import LineScript, PageScript, told_page
+from ocr_core.script.router import ScriptRouter
 from ocr_core.script.text import script_of_text
 
 log = logging.getLogger(__name__)
 
 PDF_TEXT = EngineStamp("pdf-text", "1")
+SURE_OF_GLYPH = 0.8
+SURE_OF_LINE = 0.98
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +56,23 @@ Engines = Mapping[Script, Recognizer | Deferred]
 class PageReader:
     """Reads prepared pages. One per process: it holds the models."""
 
-    def __init__(self, router: ScriptRouter, engines: Engines, fingerprints: Fingerprints) -> None:
+    def __init__(
+        self,
+        router: ScriptRouter,
+        engines: Engines,
+        fingerprints: Fingerprints,
+        script: Script | None = None,
+        glyphs: Recognizer | None = None,
+    ) -> None:
+        """Take the engines.
+
+        Args:
+            script: that of all lines where it is known; else the router tells.
+            glyphs: reads isolated letters and digits on Arabic pages; None leaves them to the reader of lines.
+        """
         self._router = router
+        self._script = script
+        self._glyphs = glyphs
         self._engines = engines
         self._fingerprints = fingerprints
 
@@ -89,21 +108,21 @@ class PageReader:
     def _read_together(self, pages: Sequence[PreparedPage]) -> list[PageResult | Failure]:
         started = time.perf_counter()
         votes = iter(self._router.route_lines([image for page in pages for image in page.images]))
-        routed = [_Routed(page, [next(votes) for _ in page.images], self._router) for page in pages]
+        routed = [self._route(page, [next(votes) for _ in page.images]) for page in pages]
         route_s = time.perf_counter() - started
 
         started = time.perf_counter()
         answers, unplaced, failures = self._read_whole(routed)
+        by_line = [r for r in routed if r.page.page.page_id not in unplaced.keys() | failures.keys()]
         jobs: dict[Script, list[LineImage]] = {}
-        for page in routed:
-            if page.page.page.page_id in unplaced.keys() | failures.keys():
-                continue
+        for page in by_line:
             for image, line_script in zip(page.page.images, page.scripts, strict=True):
                 jobs.setdefault(line_script, []).append(replace(image, script=line_script))
         for script, images in jobs.items():
             engine = self._engines[script]
             if not isinstance(engine, Deferred):
                 answers |= zip((i.line_id for i in images), engine.recognize(images), strict=True)
+        answers |= self._read_glyphs(by_line, answers)
         read_s = time.perf_counter() - started
 
         all_lines = max(1, sum(len(page.images) for page in pages))
@@ -140,6 +159,35 @@ class PageReader:
                 answers |= zip((image.line_id for image in page.images), found.lines, strict=True)
                 unplaced[name] = found.unplaced
         return answers, unplaced, failures
+
+    def _read_glyphs(
+        self, pages: Sequence[_Routed], answers: Mapping[str, Transcript | Failure]
+    ) -> dict[str, Transcript]:
+        """Lines that show one isolated Arabic glyph, by id, where the reader of glyphs is to be believed."""
+        if self._glyphs is None:
+            return {}
+        found = [
+            (image, box)
+            for page in pages
+            for image, box, script in zip(
+                page.page.images,
+                isolated_glyphs(page.page.lines, page.page.images),
+                page.scripts,
+                strict=True,
+            )
+            if box is not None and script is Script.ARABIC and image.line_id in answers
+        ]
+        read = self._glyphs.recognize([replace(i, pixels=cut_glyph(i.pixels, box)) for i, box in found])
+        return {
+            image.line_id: replace(glyph, words=(Word(glyph.text, box, glyph.confidence),))
+            for (image, box), glyph in zip(found, read, strict=True)
+            if isinstance(glyph, Transcript) and is_believed(glyph, answers[image.line_id])
+        }
+
+    def _route(self, page: PreparedPage, votes: list[LineScript]) -> _Routed:
+        if self._script:
+            return _Routed(page, told_page(self._script, votes))
+        return _Routed(page, self._router.route_page(votes, [line.box.width for line in page.lines]))
 
     def _assemble(
         self,
@@ -228,12 +276,26 @@ class PageReader:
         )
 
 
+def is_believed(glyph: Transcript, line: Transcript | Failure) -> bool:
+    """Whether what the reader of glyphs says of a segment that looks like a glyph counts more than what that of lines says.
+
+    It does, unless the latter is sure of a character that the former has never seen: a printed 4 on an Arabic page, a teh
+    marbuta.
+    """
+    from ocr_core.recognizers.glyph_network import CLASSES
+
+    if not glyph.text or glyph.confidence < SURE_OF_GLYPH:
+        return False
+    if isinstance(line, Failure) or line.confidence < SURE_OF_LINE:
+        return True
+    return len(line.text) != 1 or not line.text.isalnum() or line.text in CLASSES
+
+
 class _Routed:
     """A page with the script of each of its lines settled, and its lines in reading order for that."""
 
-    def __init__(self, page: PreparedPage, votes: list[LineScript], router: ScriptRouter) -> None:
+    def __init__(self, page: PreparedPage, decision: PageScript) -> None:
         widths = [line.box.width for line in page.lines]
-        decision = router.route_page(votes, widths)
         arabic = sum(
             w for w, vote in zip(widths, decision.lines, strict=True) if vote.script is Script.ARABIC
         )

@@ -100,6 +100,24 @@ def test_ink_outside_the_outline_fades() -> None:
     assert int(region.min()) > 190
 
 
+def test_light_writing_on_a_dark_ground_is_cut_as_dark_on_light() -> None:
+    curve = _curve("level")
+    page = _page(curve)
+    straight = rectify_line(page, curve[::20], _outline(curve))
+    turned = rectify_line(np.asarray(255 - page, np.uint8), curve[::20], _outline(curve))
+    assert np.array_equal(turned.image, straight.image)
+    assert float(np.median(turned.faded())) > 180
+
+
+def test_a_dark_edge_and_a_bar_leave_a_strip_as_it_is() -> None:
+    curve = _curve("level")
+    page = _page(curve)
+    page[150:175] = 20  # a rule as thick as a third of the strip
+    page[:, :200] = 20  # and the dark beside the sheet
+    strip = rectify_line(page, curve[::20], _outline(curve))
+    assert float(np.median(strip.image[-20:, 300:])) > 180
+
+
 def test_affine_leads_from_the_strip_back_to_the_page() -> None:
     curve = _curve("slope")
     strip = rectify_line(_page(curve), curve[::20], _outline(curve))
