@@ -65,6 +65,12 @@ else
             as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq fontconfig fonts-hosny-amiri >/dev/null; } ||
             say "no Arabic font could be installed: some tests will be skipped"
     fi
+    if ! { command -v chromium && command -v chromedriver; } >/dev/null; then
+        say "installing Chromium for the tests of the viewer"
+        { command -v apt-get >/dev/null && as_root apt-get update -qq &&
+            as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium chromium-driver >/dev/null; } ||
+            say "no Chromium could be installed: the tests in a browser will be skipped"
+    fi
     say "installing the tools of development"
     "${pip[@]}" install --group dev
     touch "$venv/.ready-dev"

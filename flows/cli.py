@@ -17,6 +17,7 @@ from flows.commands.models import models
 from flows.commands.query import search, sql
 from flows.commands.recognize import eval_glyphs, recognize
 from flows.commands.run import retry, run
+from flows.commands.serve import serve
 from flows.commands.status import show, status
 from flows.commands.train import train
 from flows.commands.workers import deploy, dispatch, worker
@@ -46,7 +47,7 @@ def cli(context: click.Context, verbose: int) -> None:
         logging.getLogger(package).setLevel(level)
 
 
-_PAGES = (run, status, retry, search, sql, show, export)
+_PAGES = (run, status, retry, search, sql, show, export, serve)
 _READERS = (recognize, models, train, evaluate, eval_glyphs, audit)
 _ELSEWHERE = (worker, dispatch, deploy)
 for command in (*_PAGES, *_READERS, *_ELSEWHERE, doctor):

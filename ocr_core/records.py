@@ -363,6 +363,11 @@ def doc_id(page_id: str) -> str:
     return page_id.rpartition("-")[0]
 
 
+def page_number(page_id: str) -> int:
+    """The number of a page in its document, from 1."""
+    return int(page_id.rpartition("-")[2])
+
+
 def line_id(page_id: str, order: int) -> str:
     return f"{page_id}-{order:04d}"
 

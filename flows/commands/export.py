@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -31,6 +31,11 @@ MOST_PROBLEMS_SHOWN = 20
 )
 @click.option("--pages", default="", metavar="1-5,8", help="Only these pages of each document.")
 @click.option(
+    "--human",
+    type=click.Choice(["corrections", "all"]),
+    help="Only lines that people have written, with their text; `corrections` leaves out what was drawn for an audit.",
+)
+@click.option(
     "--images/--no-images",
     default=None,
     help="Copy the page images beside the files. Default: for iiif, which is of no use without.",
@@ -48,6 +53,7 @@ def export(
     collection: str | None,
     documents: tuple[str, ...],
     pages: str,
+    human: Literal["corrections", "all"] | None,
     images: bool | None,
     base_url: str,
 ) -> int:
@@ -65,7 +71,7 @@ def export(
     from ocr_core.library import Library
 
     try:
-        selection = Selection(collection, documents, PageRange(pages))
+        selection = Selection(collection, documents, PageRange(pages), human or "")
     except ValueError as error:
         raise UsageError(f"--pages: {error}.", remedy="See `warraq export --help`.") from None
     chosen = FORMATS[format_]

@@ -5,17 +5,38 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from PIL import Image
 
 from ocr_core.errors import LibraryError, PageError
-from ocr_core.exports.model import ExportPage
 from ocr_core.records import Document, Failure, PageArray, SourceFile
 from ocr_core.sources import ReadSettings, identify, read_pages
 
 _QUALITY = 85
 _ORIENTATION = 0x0112  # the tag of EXIF
+
+
+class Sourced(Protocol):
+    """Where the image of a page comes from, and how large it was when it was read (`ExportPage` is one)."""
+
+    @property
+    def doc_id(self) -> str: ...
+    @property
+    def root(self) -> str: ...
+    @property
+    def source_path(self) -> str: ...
+    @property
+    def number(self) -> int: ...
+    @property
+    def origin(self) -> str: ...
+    @property
+    def dpi(self) -> float | None: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +55,7 @@ class Pictures:
     def __init__(self) -> None:
         self._document: Document | None = None
 
-    def of(self, page: ExportPage) -> Picture:
+    def of(self, page: Sourced) -> Picture:
         """The original JPEG where the page is one, else its pixels as a new one.
 
         Raises:
@@ -58,7 +79,7 @@ class Pictures:
             )
         return _encoded(image.pixels)
 
-    def _open(self, page: ExportPage) -> Document:
+    def _open(self, page: Sourced) -> Document:
         if self._document is not None and self._document.doc_id == page.doc_id:
             return self._document
         path = Path(page.root) / page.source_path
@@ -73,7 +94,7 @@ class Pictures:
         return document
 
 
-def _as_stored(data: bytes, page: ExportPage) -> Picture | None:
+def _as_stored(data: bytes, page: Sourced) -> Picture | None:
     """A JPEG file unchanged, if any viewer shows it as the page was read: upright, grey or RGB."""
     with Image.open(io.BytesIO(data)) as image:
         plain = image.mode in ("L", "RGB") and image.getexif().get(_ORIENTATION, 1) == 1

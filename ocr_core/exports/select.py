@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import duckdb
@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from ocr_core.config import PageRange
 from ocr_core.errors import LibraryError, NothingToDo, UsageError
+from ocr_core.exports.human import Which, as_written, has_written_lines, written_lines
 from ocr_core.exports.model import ExportLine, ExportPage, PlacedWord, fit
 from ocr_core.exports.words import divide
 from ocr_core.library import Library
@@ -49,11 +50,14 @@ class Selection:
     Attributes:
         documents: source paths, or document ids of which the first six characters suffice.
         pages: as `--pages` has them: `1-5,8,12-`.
+        human: `corrections` or `all`: only lines that people have written, with their text in place of the engine's. What
+            was drawn for an audit is no correction: who trains on it cannot measure with it any more.
     """
 
     collection: str | None = None
     documents: tuple[str, ...] = ()
     pages: PageRange = field(default_factory=lambda: PageRange(""))
+    human: Which = ""
 
     def condition(self) -> tuple[str, dict[str, Any]]:
         """SQL over the columns of a page, and its parameters."""
@@ -72,6 +76,8 @@ class Selection:
         if self.pages.ranges:
             ranges = [f"number BETWEEN {low} AND {high or 2**31 - 1}" for low, high in self.pages.ranges]
             clauses.append(f"({' OR '.join(ranges)})")
+        if self.human:
+            clauses.append(has_written_lines(self.human))
         return " AND ".join(clauses), values
 
 
@@ -96,6 +102,7 @@ class Selected:
             for con in (self._heads, self._lines):
                 con.execute("SET temp_directory = $folder", {"folder": self._spill.name})
             self._where, self._values = selection.condition()
+            self._human = selection.human
             query = _HEADS.format(columns="count(*), count(DISTINCT doc_id)", where=self._where)
             self.pages, self.documents = self._heads.execute(query, self._values).fetchall()[0]
             if not self.pages:
@@ -133,9 +140,13 @@ class Selected:
         values = [min(ids), max(ids), *(head["page_id"] for head in heads)]
         table = self._lines.sql(query, params=values).to_arrow_table()
         spans = _spans(table)
+        written = written_lines(self._lines, values, self._human) if self._human else None
         for head in heads:
             start, stop = spans.get((head["page_id"], head["run_id"]), (0, 0))
-            yield _page(head, table.slice(start, stop - start).to_pylist())
+            rows = table.slice(start, stop - start).to_pylist()
+            if written is not None:
+                head, rows = head | {"confidence": None}, as_written(rows, written)
+            yield _page(head, rows)
 
     def _count_failed(self, selection: Selection) -> int:
         where, values = selection.condition()
@@ -146,10 +157,11 @@ class Selected:
         return int(self._heads.execute(query, values).fetchall()[0][0])
 
     def _check(self, document: str, selection: Selection) -> None:
-        where, values = Selection(selection.collection, (document,), selection.pages).condition()
+        single = replace(selection, documents=(document,))
+        where, values = single.condition()
         query = _HEADS.format(columns="count(*)", where=where)
         if not self._heads.execute(query, values).fetchall()[0][0]:
-            raise self._nothing(Selection(selection.collection, (document,), selection.pages))
+            raise self._nothing(single)
 
     def _nothing(self, selection: Selection) -> UsageError | NothingToDo:
         known = [row[0] for row in self._heads.execute("SELECT DISTINCT collection FROM pages").fetchall()]
@@ -161,6 +173,11 @@ class Selected:
             return UsageError(
                 f"There is no collection {selection.collection!r}.",
                 remedy=f"It holds: {', '.join(sorted(known)[:20])}.",
+            )
+        if selection.human:
+            return NothingToDo(
+                "Nobody has written a line of these pages.",
+                remedy="Correct some: warraq serve DIR --edit; or transcribe a sample: warraq audit sample --help",
             )
         return UsageError(
             "No page is selected"
@@ -200,11 +217,12 @@ def _spans(table: pa.Table) -> dict[tuple[str, str], tuple[int, int]]:
 def _page(head: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> ExportPage:
     fields: dict[str, Any] = {n: fit(v) if isinstance(v, str) else v for n, v in head.items()}
     fields |= {"root": head["root"] or "", "source_path": head["source_path"]}  # they name a file
-    lines = tuple(_line(row, number, head) for number, row in enumerate(rows, 1))
+    lines = tuple(export_line(row, number, head) for number, row in enumerate(rows, 1))
     return ExportPage(**fields, lines=lines)
 
 
-def _line(row: Mapping[str, Any], number: int, page: Mapping[str, Any]) -> ExportLine:
+def export_line(row: Mapping[str, Any], number: int, page: Mapping[str, Any]) -> ExportLine:
+    """A line from its row of `lines`; `page` tells the `width` and `height` of its page, 0 or None where unknown."""
     sheet = Box(0, 0, max(1, page["width"] or 1), max(1, page["height"] or 1))
     box = _inside(Box(row["x0"], row["y0"], row["x1"], row["y1"]), sheet)
     polygon = _points(row["polygon_x"], row["polygon_y"], sheet)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ocr_core.library.library import Library
 
-_COLLECTIONS = """
+COLLECTIONS = """
 WITH known AS (
   SELECT collection, count(*) AS pages, count(*) FILTER (status = 'done') AS done,
          count(*) FILTER (status = 'blank') AS blank, count(*) FILTER (status = 'pending') AS pending,
@@ -43,7 +43,7 @@ def status(library: Library) -> dict[str, Any]:
         `collections`: a row each with documents, pages = done + blank + failed + pending, and lines;
         `pending`: pages by the reason they wait; `failures`: those that stand; `last_run`: its row, or None.
     """
-    queries = {"collections": _COLLECTIONS, "pending": _PENDING, "failures": _FAILURES, "runs": _LAST_RUN}
+    queries = {"collections": COLLECTIONS, "pending": _PENDING, "failures": _FAILURES, "runs": _LAST_RUN}
     rows = library.reading(
         lambda con: {
             name: con.sql(query).to_arrow_table().to_pylist(maps_as_pydicts="strict")

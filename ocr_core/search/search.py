@@ -114,10 +114,15 @@ class Searcher:
         return indexing.caught_up(snapshot, index)
 
 
+def lines_to_index(library: Library) -> int:
+    """Lines of the newest version that the index on the disk lacks."""
+    return indexing.lines_behind(library.snapshot(), indexing.load(library.root))
+
+
 def prepare(library: Library, *, anew: bool = False) -> bool:
     """Bring the index on the disk up to date where it lacks much; False where it could not be written, or another
     process is at it."""
-    if not anew and indexing.lines_behind(library.snapshot(), indexing.load(library.root)) <= READ_ALONG:
+    if not anew and lines_to_index(library) <= READ_ALONG:
         return True
     try:
         return indexing.update(library, anew=anew, wait=False) is not None

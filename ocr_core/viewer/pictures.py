@@ -1,0 +1,141 @@
+"""Images of pages for the browser: JPEG, kept in memory while they are likely to be asked for again.
+
+Nothing is written: a library that is only looked at stays as it is. The file of a page is verified by its content once and
+then known by its size and time of change.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Final, Literal
+
+import numpy as np
+from PIL import Image
+
+from ocr_core.errors import LibraryError, PageError
+from ocr_core.exports.pictures import Pictures
+from ocr_core.pipeline.line_pictures import cut_line
+from ocr_core.records import Box
+from ocr_core.viewer.kept import Newest
+
+Size = Literal["page", "thumb"]
+
+LONGEST: Final[Mapping[Size, int]] = {"page": 3600, "thumb": 360}  # pixels of the longer side
+CROP_HEIGHT: Final = 220  # pixels, at most
+_KEPT_BYTES: Final = 256 << 20
+_KEPT_FILES: Final = 32
+_QUALITY: Final = 82
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A page as `exports.pictures` wants it."""
+
+    doc_id: str
+    root: str
+    source_path: str
+    number: int
+    origin: str
+    dpi: float | None
+    width: int
+    height: int
+
+
+class PagePictures:
+    """Makes and keeps the images. Safe for several threads, of which `at_once` decode at a time.
+
+    Every method raises LibraryError where the source file has moved or changed, PageError where it can no longer be read.
+    """
+
+    def __init__(self, at_once: int = 2) -> None:
+        self._decoding = threading.BoundedSemaphore(at_once)
+        self._files: Newest[Pictures] = Newest(_KEPT_FILES)
+        self._images: Newest[bytes] = Newest(_KEPT_BYTES, len)
+
+    def image(self, page: Mapping[str, Any], size: Size) -> bytes:
+        """The page as a JPEG file no larger than its size allows."""
+        return self._kept(f"{page['page_id']} {size}", lambda: _reduced(self._original(page), LONGEST[size]))
+
+    def crop(self, page: Mapping[str, Any], box: Box) -> bytes:
+        """The part of a page that holds a line, as a JPEG file.
+
+        Args:
+            box: in pixels of the original page; what lies outside of the page is left out.
+        """
+        return self._kept(f"{page['page_id']} {box}", lambda: _cropped(self._original(page), box))
+
+    def _kept(self, name: str, make: Callable[[], bytes]) -> bytes:
+        def in_turn() -> bytes:
+            with self._decoding:
+                return make()
+
+        return self._images.get(name, in_turn)
+
+    def _original(self, page: Mapping[str, Any]) -> bytes:
+        path = _path(page)
+        try:
+            stat = path.stat()
+        except OSError:
+            raise LibraryError("Its source file is no longer there.", remedy=f"Put {path} back.") from None
+        file = f"{page['doc_id']} {path} {stat.st_mtime_ns} {stat.st_size}"
+        name = f"{file} {page['page_number']}"
+        return self._images.get(name, lambda: self._files.get(file, Pictures).of(_source(page)).data)
+
+
+def _source(page: Mapping[str, Any]) -> _Source:
+    same = {name: page[name] for name in _Source.__slots__ if name != "number"}
+    return _Source(**same, number=page["page_number"])
+
+
+def _path(page: Mapping[str, Any]) -> Path:
+    """The source file of a page, which lies in the folder that was read.
+
+    Raises:
+        LibraryError: the library names a path outside of that folder.
+    """
+    relative = PurePosixPath(page["source_path"])
+    if relative.is_absolute() or ".." in relative.parts:
+        raise LibraryError(
+            "Its path leads out of the folder that was read.", remedy="Read the file again: warraq run."
+        )
+    return Path(page["root"]) / relative
+
+
+def _reduced(data: bytes, longest: int) -> bytes:
+    with _opened(data) as image:
+        if max(image.size) <= longest:
+            return data
+        image.draft(
+            None, (longest, longest)
+        )  # JPEG is decoded at a fraction of its size where that is enough
+        image.thumbnail((longest, longest))
+        return _jpeg(image)
+
+
+def _cropped(data: bytes, box: Box) -> bytes:
+    with _opened(data) as image:
+        picture = cut_line(np.asarray(image), _inside(box, image.width, image.height))
+    picture.thumbnail((12 * CROP_HEIGHT, CROP_HEIGHT))
+    return _jpeg(picture)
+
+
+def _opened(data: bytes) -> Image.Image:
+    try:
+        return Image.open(io.BytesIO(data))
+    except (OSError, Image.DecompressionBombError) as error:
+        raise PageError("undecodable", str(error), remedy="Scan the page again.") from None
+
+
+def _inside(box: Box, width: int, height: int) -> Box:
+    x0, y0 = min(max(box.x0, 0), width - 1), min(max(box.y0, 0), height - 1)
+    return Box(x0, y0, max(x0 + 1, min(box.x1, width)), max(y0 + 1, min(box.y1, height)))
+
+
+def _jpeg(image: Image.Image) -> bytes:
+    out = io.BytesIO()
+    (image if image.mode in ("L", "RGB") else image.convert("RGB")).save(out, "JPEG", quality=_QUALITY)
+    return out.getvalue()

@@ -1,0 +1,97 @@
+"""A page as its reader sees it: lines with the words of a search marked, in the text and on the image."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any, Final
+
+from ocr_core.errors import UsageError
+from ocr_core.exports.model import ExportLine, PlacedWord
+from ocr_core.exports.select import export_line
+from ocr_core.search.hits import mark
+from ocr_core.search.query import Clause, Query, parse, tolerated
+
+BANDS: Final = 10
+UNSURE: Final = 0.6  # words below are marked as such in the text
+
+Range = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a line's text that looks the same all along."""
+
+    text: str
+    found: bool = False
+    unsure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLine:
+    """A line of a page. `found` are the words that a search found, with their boxes.
+
+    Attributes:
+        band: 0 (least sure) … 9, None while it waits for an engine.
+    """
+
+    line: ExportLine
+    pieces: tuple[Piece, ...]
+    found: tuple[PlacedWord, ...]
+    band: int | None
+
+    @property
+    def outline(self) -> str:
+        """The polygon as SVG has it."""
+        return " ".join(f"{x},{y}" for x, y in self.line.polygon)
+
+
+def read_lines(page: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], query: str = "") -> list[ReadLine]:
+    """The lines of a page from its row of `pages` and its rows of `lines`; a query that makes no sense marks nothing."""
+    lines = [export_line(row, number, page) for number, row in enumerate(rows, 1)]
+    marked = _marked([line.text for line in lines], query)
+    return [_read(line, ranges) for line, ranges in zip(lines, marked, strict=True)]
+
+
+def pieces(text: str, marked: Sequence[Range], unsure: Sequence[Range] = ()) -> tuple[Piece, ...]:
+    """Text cut where marks begin or end; all of it, in order."""
+    cuts = sorted({0, len(text), *(at for pair in (*marked, *unsure) for at in pair)})
+    return tuple(
+        Piece(text[start:end], _within(start, marked), _within(start, unsure))
+        for start, end in pairwise(cuts)
+        if start < end
+    )
+
+
+def band(confidence: float | None) -> int | None:
+    return None if confidence is None else min(BANDS - 1, int(confidence * BANDS))
+
+
+def _within(at: int, ranges: Sequence[Range]) -> bool:
+    return any(start <= at < end for start, end in ranges)
+
+
+def _read(line: ExportLine, marked: Sequence[Range]) -> ReadLine:
+    places = [match.span() for match in re.finditer(r"\S+", line.text)]
+    placed = list(zip(line.words, places, strict=False)) if len(places) == len(line.words) else []
+    unsure = [span for word, span in placed if word.confidence is not None and word.confidence < UNSURE]
+    found = [word for word, (a, b) in placed if any(a < end and b > start for start, end in marked)]
+    return ReadLine(line, pieces(line.text, marked, unsure), tuple(found), band(line.confidence))
+
+
+def _marked(texts: Sequence[str], query: str) -> list[list[Range]]:
+    try:
+        parsed = parse(query)
+    except UsageError:
+        return [[] for _ in texts]
+    groups = tuple(tuple(_answered(clause, texts) for clause in group) for group in parsed.groups)
+    return [mark(text, replace(parsed, groups=groups)) for text in texts]
+
+
+def _answered(clause: Clause, texts: Sequence[str]) -> Clause:
+    """The clause as the search answers it: errors pass in a word that stands nowhere as it is written."""
+    if clause.edits is not None or any(mark(text, Query(((clause,),))) for text in texts):
+        return clause
+    return replace(clause, edits=tuple(map(tolerated, clause.words)))
