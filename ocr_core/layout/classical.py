@@ -8,10 +8,10 @@ import numpy as np
 
 from ocr_core.imaging.geometry import apply
 from ocr_core.layout.assign import assign_ink
-from ocr_core.layout.ink import Ink, evenly_set, find_ink, sizes
-from ocr_core.layout.order import reading_order
+from ocr_core.layout.ink import Ink, evenly_set, find_ink, line_pitch, sizes
 from ocr_core.layout.outline import Points, outline
 from ocr_core.layout.ridges import Ridge, find_ridges, with_stacked
+from ocr_core.layout.spread import cut_at, find_gutter, in_order
 from ocr_core.records import CleanPage, Layout, Line, as_points, line_id
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ class ClassicalSegmenter:
     """Finds lines by their strokes; knows no script, needs no model. Pages should be straight to a few degrees."""
 
     name = "classical"
-    version = "2"
+    version = "3"
 
     def segment(self, page: CleanPage, page_id: str) -> Layout:
         if page.blank:
@@ -32,7 +32,10 @@ class ClassicalSegmenter:
         ink = find_ink(page.grey)
         if ink is None:
             return Layout(page_id, ())
-        found = _lines(ink)
+        pitch = line_pitch(ink)
+        ridges = _all_ridges(ink)
+        gutter = find_gutter(ink.mask, pitch, ridges)
+        found = _lines(ink, cut_at(gutter, ridges, pitch))
         if len(found) > MAX_LINES:
             log.warning("%s: %d lines found, taken for texture", page_id, len(found))
             return Layout(page_id, ())
@@ -40,15 +43,14 @@ class ClassicalSegmenter:
             -1, 4
         )
         lines = []
-        for order, index in enumerate(reading_order(cores)):
+        for order, (index, region) in enumerate(in_order(gutter, cores)):
             polygon, baseline = (as_points(apply(page.to_original, points)) for points in found[index])
-            lines.append(Line(line_id(page_id, order), order, polygon, baseline))
+            lines.append(Line(line_id(page_id, order), order, polygon, baseline, region))
         return Layout(page_id, tuple(lines))
 
 
-def _lines(ink: Ink) -> list[tuple[Points, Points]]:
+def _lines(ink: Ink, ridges: list[Ridge]) -> list[tuple[Points, Points]]:
     """Polygon and baseline of each line, in working pixels, in no order."""
-    ridges = _all_ridges(ink)
     xs, ys, owner = assign_ink(ink, ridges)
     weights = ink.strokes[ys, xs]
     order = np.argsort(owner, kind="stable")

@@ -15,9 +15,9 @@ from ocr_core.layout.baselines import Baseline, enlarged, find_baselines
 from ocr_core.layout.classical import MAX_LINES, ClassicalSegmenter
 from ocr_core.layout.ink import Ink, find_marks, ink_of, line_pitch
 from ocr_core.layout.maps import LineMaps
-from ocr_core.layout.order import reading_order
 from ocr_core.layout.outline import Points, outline
 from ocr_core.layout.ridges import Ridge
+from ocr_core.layout.spread import cut_at, find_gutter, in_order
 from ocr_core.records import CleanPage, GreyImage, Layout, Line, as_points, line_id
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class LearnedSegmenter:
     def __init__(self, network: Callable[[GreyImage], LineMaps], weights: str) -> None:
         self._network = network
         self._classical = ClassicalSegmenter()
-        self.version = f"1-{weights}-{self._classical.version}"
+        self.version = f"2-{weights}-{self._classical.version}"
 
     def segment(self, page: CleanPage, page_id: str) -> Layout:
         if page.blank:
@@ -54,7 +54,10 @@ class LearnedSegmenter:
         ink = None if marks is None else ink_of(marks)
         if marks is None or ink is None:
             return Layout(page_id, ())
-        baselines = self._baselines(page.grey, line_pitch(ink))
+        pitch = line_pitch(ink)
+        baselines = self._baselines(page.grey, pitch)
+        gutter = find_gutter(ink.mask, pitch, baselines)
+        baselines = cut_at(gutter, baselines, pitch)
         # Writing much smaller than the page's looks like dirt until it is known that a line runs there.
         ink = ink_of(marks, _bands(baselines, page.grey.shape)) or ink
         found = _lines(ink, baselines)
@@ -65,9 +68,9 @@ class LearnedSegmenter:
             -1, 4
         )
         lines = []
-        for order, index in enumerate(reading_order(cores)):
+        for order, (index, region) in enumerate(in_order(gutter, cores)):
             polygon, baseline = (as_points(apply(page.to_original, points)) for points in found[index])
-            lines.append(Line(line_id(page_id, order), order, polygon, baseline))
+            lines.append(Line(line_id(page_id, order), order, polygon, baseline, region))
         return Layout(page_id, tuple(lines))
 
     def _baselines(self, grey: GreyImage, pitch: float) -> list[Baseline]:
