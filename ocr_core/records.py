@@ -192,7 +192,7 @@ class CleanPage:
 @dataclass(frozen=True, slots=True)
 class Line:
     """A line of writing. `polygon` is closed implicitly; `baseline` runs in reading direction of the script
-    where known, else left to right. `region` is `TEXT` or `CELL`."""
+    where known, else left to right. `region` is `TEXT`, `CELL` or a page of a spread."""
 
     line_id: str
     order: int

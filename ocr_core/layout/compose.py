@@ -8,9 +8,9 @@ from ocr_core.imaging.geometry import apply
 from ocr_core.layout.assign import assign_ink
 from ocr_core.layout.ink import Ink
 from ocr_core.layout.lone import shape_of, standing_apart
-from ocr_core.layout.order import reading_order
 from ocr_core.layout.outline import Points, outline
 from ocr_core.layout.ridges import Ridge
+from ocr_core.layout.spread import Gutter, in_order
 from ocr_core.records import CELL, TEXT, CleanPage, Layout, Line, as_points, line_id
 
 
@@ -38,11 +38,17 @@ def outlined(ink: Ink, ridges: list[Ridge], below: float | None = None) -> list[
     return found + [(*shape_of(ink, parts), CELL) for parts in apart]
 
 
-def layout_of(page: CleanPage, page_id: str, found: list[tuple[Points, Points, str]]) -> Layout:
-    """The layout of a page with these lines (as :func:`outlined` gives them), in pixels of the original page."""
+def layout_of(
+    page: CleanPage, page_id: str, found: list[tuple[Points, Points, str]], gutter: Gutter | None
+) -> Layout:
+    """The layout of a page with these lines (as :func:`outlined` gives them), in pixels of the original page.
+
+    On a spread the region of a line is the page it stands on; cells stay cells.
+    """
     cores = np.array([[b[0, 0], b[:, 1].min() - 1, b[-1, 0], b[:, 1].max()] for _, b, _ in found])
     lines = []
-    for order, index in enumerate(reading_order(cores.reshape(-1, 4))):
+    for order, (index, side) in enumerate(in_order(gutter, cores.reshape(-1, 4))):
         polygon, baseline = (as_points(apply(page.to_original, points)) for points in found[index][:2])
-        lines.append(Line(line_id(page_id, order), order, polygon, baseline, found[index][2]))
+        region = found[index][2] if found[index][2] == CELL else side
+        lines.append(Line(line_id(page_id, order), order, polygon, baseline, region))
     return Layout(page_id, tuple(lines))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ocr_core.layout.order import reading_order
+from ocr_core.layout.spread import LEFT, RIGHT
 from ocr_core.pipeline.fingerprint import Fingerprints
 from ocr_core.pipeline.prepare import PreparedPage, failure, unexpected
 from ocr_core.pipeline.signs import made_up
@@ -187,7 +188,7 @@ class PageReader:
     def _route(self, page: PreparedPage, votes: list[LineScript]) -> _Routed:
         if self._script:
             return _Routed(page, told_page(self._script, votes))
-        return _Routed(page, self._router.route_page(votes, [line.box.width for line in page.lines]))
+        return _Routed(page, self._router.route_page(votes, _widths(page)))
 
     def _assemble(
         self,
@@ -295,13 +296,12 @@ class _Routed:
     """A page with the script of each of its lines settled, and its lines in reading order for that."""
 
     def __init__(self, page: PreparedPage, decision: PageScript) -> None:
-        widths = [line.box.width for line in page.lines]
+        widths = _widths(page)
         arabic = sum(
             w for w, vote in zip(widths, decision.lines, strict=True) if vote.script is Script.ARABIC
         )
-        # Lines turned by a quarter have their columns elsewhere; they stay as the layout put them.
-        if arabic > sum(widths) / 2 and page.rotation == 0:
-            order = _from_the_right(page.lines)
+        if arabic > sum(widths) / 2:
+            order = _from_the_right(page.lines, page.rotation)
             page = _reordered(page, order)
             decision = replace(decision, lines=tuple(decision.lines[i] for i in order))
         self.page = page
@@ -310,10 +310,23 @@ class _Routed:
         self.scripts = [Script.LATIN if vote.script is Script.NONE else vote.script for vote in self.votes]
 
 
-def _from_the_right(lines: Sequence[Line]) -> list[int]:
-    """Places of lines in the order of a page whose columns are read from right to left."""
-    ends = np.array([[(b := Box.around(line.baseline)).x0, b.y0 - 1, b.x1, b.y1] for line in lines], float)
-    return reading_order(ends, rtl=True)
+def _widths(page: PreparedPage) -> list[int]:
+    """The lengths of lines, pixels: the longer side of each, for a page may lie on its side."""
+    return [max(line.box.width, line.box.height) for line in page.lines]
+
+
+def _from_the_right(lines: Sequence[Line], rotation: int) -> list[int]:
+    """Places of lines in the order of a page whose columns are read from right to left once it stands upright."""
+    turned = {0: (1, 0, 0, 1), 90: (0, -1, 1, 0), 180: (-1, 0, 0, -1), 270: (0, 1, -1, 0)}[rotation]
+    upright = np.array(turned).reshape(2, 2)
+    baselines = [np.array(line.baseline, float) @ upright.T for line in lines]
+    ends = np.array([[*b.min(axis=0) - (0, 1), *b.max(axis=0) + 1] for b in baselines])
+    pages = [[i for i, line in enumerate(lines) if line.region == side] for side in (RIGHT, LEFT)]
+    if not all(pages) or sum(map(len, pages)) < len(
+        lines
+    ):  # no spread, or one with lines that are of neither side
+        return reading_order(ends, rtl=True)
+    return [page[i] for page in pages for i in reading_order(ends[page], rtl=True)]
 
 
 def _reordered(page: PreparedPage, order: Sequence[int]) -> PreparedPage:
