@@ -30,9 +30,10 @@ from ocr_core.ground_truth import TruthLine, TruthPage
 from ocr_core.imaging.clean import clean_page
 from ocr_core.layout.choice import segmenter_for
 from ocr_core.layout.learned import LearnedSegmenter
-from ocr_core.layout.maps import line_maps, load_network
+from ocr_core.layout.maps import line_maps
 from ocr_core.layout.method import LayoutMethod
 from ocr_core.layout.protocol import Segmenter
+from ocr_core.models.opencv import load_network
 from ocr_core.records import Line
 from ocr_core.training.ground_truth import read_pages, shape_of
 

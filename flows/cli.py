@@ -20,6 +20,7 @@ from flows.commands.run import retry, run
 from flows.commands.serve import serve
 from flows.commands.status import show, status
 from flows.commands.train import train
+from flows.commands.workers import deploy, dispatch, worker
 from ocr_core import __version__
 from ocr_core.errors import WarraqError
 
@@ -48,7 +49,8 @@ def cli(context: click.Context, verbose: int) -> None:
 
 _PAGES = (run, status, retry, search, sql, show, export, serve)
 _READERS = (recognize, models, train, evaluate, eval_glyphs, audit)
-for command in (*_PAGES, *_READERS, doctor):
+_ELSEWHERE = (worker, dispatch, deploy)
+for command in (*_PAGES, *_READERS, *_ELSEWHERE, doctor):
     cli.add_command(command)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import click
 
-from ocr_core.config import RunSettings
 from ocr_core.pipeline.plan import Plan, Survey
 from ocr_core.records import Status
 
@@ -52,7 +52,7 @@ def print_plan(found: Survey, plan: Plan, *, as_json: bool) -> None:
     )
 
 
-def print_summary(account: dict[str, Any], settings: RunSettings) -> None:
+def print_summary(account: dict[str, Any], library: Path) -> None:
     """Account for every page, say what failed and where to look next."""
     say = _say
     if not account["run_id"]:
@@ -65,7 +65,7 @@ def print_summary(account: dict[str, Any], settings: RunSettings) -> None:
             f"failed: {failure['source_path']}{number} ({failure['kind']}): {failure['message']} {failure['remedy']}"
         )
     if (more := len(account["failures"]) - MOST_FAILURES_SHOWN) > 0:
-        say(f"… and {more} more: warraq sql --library {settings.library} 'SELECT * FROM failures'")
+        say(f"… and {more} more: warraq sql --library {library} 'SELECT * FROM failures'")
     for reason, pages in account["pending_reasons"].items():
         say(f"pending: {pages} pages. {reason}")
     known = (
@@ -80,7 +80,7 @@ def print_summary(account: dict[str, Any], settings: RunSettings) -> None:
         say(f"{account['lines']} lines in {account['elapsed_s']:.1f} s, {account['pages_per_s']:.2f} pages/s")
         if stages:
             say(f"seconds of work by stage: {stages}")
-    say(f"library: {settings.library}   look: warraq search --library {settings.library} WORD")
+    say(f"library: {library}   look: warraq search --library {library} WORD")
 
 
 def _say(text: str) -> None:

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ocr_core.layout.method import LayoutMethod
+from ocr_core.recognizers.qwen_settings import QwenSettings
 from ocr_core.sources.settings import ReadSettings
 
 
@@ -21,8 +22,19 @@ class ArabicEngine(StrEnum):
     DEFER = "defer"  # nobody now: they end as pending
 
 
+class ScriptChoice(StrEnum):
+    """Which script the lines of a run are in."""
+
+    AUTO = "auto"  # the router tells, line by line
+    LATIN = "latin"
+    ARABIC = "arabic"
+
+
 class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+DEVICE = r"^(auto|cpu|cuda(:\d+)?)$"
 
 
 class RunSettings(Settings):
@@ -32,7 +44,9 @@ class RunSettings(Settings):
     library: Path
     collection: str = "default"
     arabic: ArabicEngine = ArabicEngine.AUTO
+    vlm: QwenSettings = QwenSettings()
     english: str = Field("crnn-latin", min_length=1, description="the reader of English lines")
+    script: ScriptChoice = Field(ScriptChoice.AUTO, description="of all lines, where it is known")
     upgrade: bool = Field(False, description="read pages again that a better engine would now take")
     reading: ReadSettings = ReadSettings()
     layout: LayoutMethod = Field(LayoutMethod.AUTO, description="how lines are found")
@@ -41,7 +55,7 @@ class RunSettings(Settings):
     )
     pages: str = Field("", description="page numbers to read of every document, e.g. 1-5,8; empty: all")
     workers: int = Field(0, ge=0, le=256, description="processes that prepare pages; 0: what fits the cores")
-    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    device: str = Field("auto", pattern=DEVICE)
     page_timeout_s: float = Field(120, gt=0, le=3600, description="a page that takes longer fails")
     batch_pages: int = Field(8, ge=1, le=256, description="pages a task handles at a time")
     compact: bool = Field(True, description="merge small files of the library at the end of the run")
@@ -55,6 +69,29 @@ class RunSettings(Settings):
     @property
     def page_range(self) -> PageRange:
         return PageRange(self.pages)
+
+
+class WorkerSettings(Settings):
+    """A worker that reads what other machines hand out."""
+
+    device: str = Field("auto", pattern=DEVICE, description="the one processor or GPU that its models use")
+    pool: str = Field("", pattern=r"^[^/%]*$", description="the work pool it serves; empty: by the device")
+    limit: int | None = Field(None, ge=1, le=1000, description="workers that share the pool; None: as it is")
+    workers: int = Field(0, ge=0, le=256, description="processes that prepare pages; 0: what fits the cores")
+    silence_s: float = Field(900, gt=0, description="a reader that finishes nothing for so long hangs")
+
+    @property
+    def pool_name(self) -> str:
+        name, _, number = self.device.partition(":")
+        return self.pool or (f"archive-gpu-{number or 0}" if name == "cuda" else "archive-arabic")
+
+
+class CollectionSettings(Settings):
+    """What a library's warraq.toml says of one collection, below `[settings.collections.NAME]`. None: nothing is said."""
+
+    script: ScriptChoice | None = None
+    arabic: ArabicEngine | None = None
+    english: str | None = Field(None, min_length=1)
 
 
 class PageRange:

@@ -15,6 +15,10 @@ NORMALISATION_VERSION = "1"
 """Enters the stamp of engines: it changes when the same strip would look different to a network."""
 
 
+_LEAST_CONTRAST = 50
+"""Grey values between the darkest and the lightest of a strip below which it is taken as it is."""
+
+
 def fade_outside(image: GreyImage, mask: GreyImage) -> GreyImage:
     """Replace what lies outside a soft mask by the ground around it.
 
@@ -25,6 +29,23 @@ def fade_outside(image: GreyImage, mask: GreyImage) -> GreyImage:
     ground = local_ground(image)
     inside = mask.astype(np.float32) / 255
     return np.asarray(cv2.blendLinear(image, ground, inside, 1 - inside), dtype=np.uint8)
+
+
+def dark_on_light(image: GreyImage) -> GreyImage:
+    """A strip of writing as dark ink on light ground: light writing on a dark ground is turned round. Same shape.
+
+    What is darker than half way to the lightest took at most 0.32 of the strip on 1,500 lines of letters, typescript, books
+    and slides, 0.39 under a thick bar, and from 0.48 on where the ground was dark; of the middle of those, from 0.6 on.
+    """
+    rows = image.shape[0]
+    part = image[::2, ::2]
+    counts = np.cumsum(np.bincount(part.ravel(), minlength=256))
+    darkest, lightest = (int(np.searchsorted(counts, share * counts[-1])) for share in (0.02, 0.98))
+    half_way = (darkest + lightest) // 2
+    if lightest - darkest < _LEAST_CONTRAST or counts[half_way] < 0.45 * counts[-1]:
+        return image
+    middle = image[rows // 4 : max(rows - rows // 4, 1)]
+    return np.asarray(255 - image, dtype=np.uint8) if (middle <= half_way).mean() >= 0.6 else image
 
 
 def local_ground(image: GreyImage) -> GreyImage:

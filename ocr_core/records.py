@@ -24,6 +24,10 @@ GreyImage = NDArray[np.uint8]  # [height, width], 0 black … 255 white
 PageArray = NDArray[np.uint8]  # [height, width] grey or [height, width, 3] RGB
 
 
+TEXT, CELL = "text", "cell"
+"""Regions of a page: lines of writing, and what stands by itself, as in the cells of a form."""
+
+
 class Status(StrEnum):
     """How a page ended. Every discovered page has exactly one: discovered = done + blank + failed + pending."""
 
@@ -188,13 +192,13 @@ class CleanPage:
 @dataclass(frozen=True, slots=True)
 class Line:
     """A line of writing. `polygon` is closed implicitly; `baseline` runs in reading direction of the script
-    where known, else left to right."""
+    where known, else left to right. `region` is `TEXT`, `CELL` or a page of a spread."""
 
     line_id: str
     order: int
     polygon: tuple[Point, ...]
     baseline: tuple[Point, ...]
-    region: str = "text"
+    region: str = TEXT
     direction: str = "ltr"
 
     @property
@@ -252,6 +256,39 @@ class Transcript:
     confidence: float
     engine: EngineStamp
     words: tuple[Word, ...] = ()
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PagePicture:
+    """What a page engine reads: a whole page, upright, [height, width] uint8, reduced to what the engine wants."""
+
+    page_id: str
+    pixels: GreyImage
+    script: Script = Script.ARABIC
+
+
+@dataclass(frozen=True, slots=True)
+class ReadWord:
+    """A word of a page of which only the text is known."""
+
+    text: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class PageText:
+    """The text of a page as a page engine wrote it, not yet put on the page's lines.
+
+    Attributes:
+        rows: the words of each line that the engine wrote, in its order; whether they are the page's lines is open.
+        flags: as those of a `Transcript`; for the whole text.
+    """
+
+    page_id: str
+    rows: tuple[tuple[ReadWord, ...], ...]
+    confidence: float
+    engine: EngineStamp
     flags: tuple[str, ...] = ()
 
 

@@ -10,22 +10,23 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from ocr_core.errors import LibraryError
+from ocr_core.library import Library
 from ocr_core.pipeline.account import Account
 from ocr_core.pipeline.engines import settled_for
 from ocr_core.pipeline.plan import make_plan, survey
 from ocr_core.records import Failure
 from ocr_core.search import index
-from tasks.run import get_run
+from tasks.run import Progress, get_run
 
 log = logging.getLogger(__name__)
 
 BATCHES_BETWEEN_COMPACTIONS = 128
 
 # Inputs are not hashed and results not stored: they are ids, and the work itself is in the library.
-_PLAIN: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False}
+PLAIN: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False}
 
 
-@task(name="discover", **_PLAIN)
+@task(name="discover", **PLAIN)
 def discover(run_id: str) -> int:
     """Find and open every source file; the number of documents."""
     run = get_run(run_id)
@@ -35,7 +36,7 @@ def discover(run_id: str) -> int:
     return len(run.survey.documents)
 
 
-@task(name="plan", retries=2, retry_delay_seconds=2, **_PLAIN)
+@task(name="plan", retries=2, retry_delay_seconds=2, **PLAIN)
 def plan_run(run_id: str) -> int:
     """Choose the pages that the library lacks, and publish what is already known; the number of pages to do."""
     run = get_run(run_id)
@@ -54,7 +55,7 @@ def plan_run(run_id: str) -> int:
     return run.plan.pages_to_do
 
 
-@task(name="load models", **_PLAIN)
+@task(name="load models", **PLAIN)
 def load_models(run_id: str) -> None:
     run = get_run(run_id)
     assert run.plan is not None
@@ -63,19 +64,19 @@ def load_models(run_id: str) -> None:
     run.progress.start(run.account, run.plan.pages_to_do)
 
 
-@task(name="prepare", **_PLAIN)
+@task(name="prepare", **PLAIN)
 def prepare_batch(run_id: str, number: int) -> int:
     """Wait for the processes that read files, clean pages and cut lines; the number of pages."""
     return get_run(run_id).batches[number].prepared.result()
 
 
-@task(name="read", **_PLAIN)
+@task(name="read", **PLAIN)
 def read_batch(run_id: str, number: int) -> int:
     """Wait for the engines; the number of pages."""
     return len(get_run(run_id).batches[number].results.result())
 
 
-@task(name="publish", retries=3, retry_delay_seconds=[1, 5, 20], **_PLAIN)
+@task(name="publish", retries=3, retry_delay_seconds=[1, 5, 20], **PLAIN)
 def publish_batch(run_id: str, number: int) -> None:
     """Put the batch into the library, all of it or nothing; only then it counts."""
     run = get_run(run_id)
@@ -94,16 +95,21 @@ def publish_batch(run_id: str, number: int) -> None:
     run.progress.update(run.account, results)
 
 
-@task(name="finish", retries=3, retry_delay_seconds=[1, 5, 20], **_PLAIN)
+@task(name="finish", retries=3, retry_delay_seconds=[1, 5, 20], **PLAIN)
 def finish(run_id: str) -> None:
     """Record the sums of the run, tidy the library and bring its search index up to date."""
     run = get_run(run_id)
     run.library.publish(run.id, run.settings.collection, run=run.record("completed"))
-    if run.settings.compact:
-        run.progress.stage("compacting the library")
-        run.library.compact()
-    run.progress.stage("indexing")
+    tidy(run.library, run.progress, compact=run.settings.compact)
+
+
+def tidy(library: Library, progress: Progress, *, compact: bool = True) -> None:
+    """What a library wants after many small publications."""
+    if compact:
+        progress.stage("compacting the library")
+        library.compact()
+    progress.stage("indexing")
     try:
-        index.update(run.library)
+        index.update(library)
     except LibraryError as error:  # the pages are safe, and a search reads along what the index lacks
         log.warning("%s", error)

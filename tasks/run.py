@@ -65,10 +65,12 @@ head_start: ContextVar[HeadStart | None] = ContextVar("head_start", default=None
 
 
 class Run:
-    """One digitisation run in this process."""
+    """One digitisation run in this process, or this process's share of one."""
 
-    def __init__(self, settings: RunSettings, library: Library, ahead: HeadStart) -> None:
-        self.id = new_run_id()
+    def __init__(
+        self, settings: RunSettings, library: Library, ahead: HeadStart, run_id: str | None = None
+    ) -> None:
+        self.id = run_id or new_run_id()
         self.settings = settings
         self.library = library
         self.progress = ahead.progress
@@ -127,14 +129,17 @@ def get_run(run_id: str) -> Run:
 
 
 @contextmanager
-def open_run(settings: RunSettings) -> Iterator[Run]:
+def open_run(settings: RunSettings, *, run_id: str | None = None) -> Iterator[Run]:
     """Open the library and hold everything a run needs until it ends.
 
     Pages published so far stay published whatever ends the run.
+
+    Args:
+        run_id: the run that somebody else has begun, and will record, of which this is a share.
     """
     ahead = head_start.get() or HeadStart(NoProgress())
     head_start.set(None)
-    run = Run(settings, Library.create_or_open(settings.library), ahead)
+    run = Run(settings, Library.create_or_open(settings.library), ahead, run_id)
     _open_runs[run.id] = run
     try:
         yield run

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -12,9 +12,10 @@ from types import TracebackType
 from typing import Self
 
 from ocr_core.config import RunSettings
-from ocr_core.pipeline.engines import load_reader
+from ocr_core.pipeline.engines import load_reader, pages_together, picture_pixels
 from ocr_core.pipeline.plan import Plan
 from ocr_core.pipeline.prepare import prepare_pages, units
+from ocr_core.pipeline.read import PageReader
 from ocr_core.records import Failure, PageRef, PageResult
 from tasks.pool import PagePool, Prepared, default_readers
 
@@ -49,22 +50,28 @@ class Workshop:
 
     Processes prepare the pages and threads read them, each a batch. No more batches are under way than the window, so that
     neither runs far ahead of whoever publishes.
+
+    Args:
+        load: makes the reader; as `load_reader`.
     """
 
-    def __init__(self, settings: RunSettings, plan: Plan) -> None:
+    def __init__(
+        self, settings: RunSettings, plan: Plan, load: Callable[..., PageReader] = load_reader
+    ) -> None:
         self._stack = ExitStack()
         readers = default_readers()
         self._readers = ThreadPoolExecutor(readers, "reader")
         # Closed after the pool, whose end frees the threads from waiting for pages.
         self._stack.callback(self._readers.shutdown, cancel_futures=True)
-        prepare = partial(prepare_pages, layout=settings.layout)
+        prepare = partial(prepare_pages, layout=settings.layout, picture_pixels=picture_pixels(settings))
         pool = PagePool(settings.workers, settings.reading, settings.page_timeout_s, prepare)
         self._pool = self._stack.enter_context(pool)
         # One thread a batch instead of all threads on each: nobody waits for the slowest part of every layer.
-        self._reader = self._readers.submit(load_reader, settings, threads=1)
-        coming = units(plan.pages(), PAGES_PER_UNIT)
-        self._coming = in_batches(coming, plan.pages_to_do, settings.batch_pages, readers)
-        self._most_ahead = max(PAGES_AHEAD, 3 * self._pool.workers)
+        self._reader = self._readers.submit(load, settings, threads=1)
+        together = pages_together(settings)
+        coming = units(plan.pages(), min(PAGES_PER_UNIT, together))
+        self._coming = in_batches(coming, plan.pages_to_do, together, readers)
+        self._most_ahead = max(PAGES_AHEAD, 3 * self._pool.workers, 2 * together)
         self._ahead: deque[Batch] = deque()
         self._fill()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,11 +30,22 @@ def arabic_font() -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_qwen(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny Qwen2.5-VL that reads the Arabic pages of the samples, with the settings `qwen_tiny.SMALL`."""
+    from tests.recognizers.qwen_tiny import read_samples
+
+    return read_samples(tmp_path_factory.mktemp("qwen") / "tiny", samples)
+
+
+@pytest.fixture(scope="session")
 def prefect_server() -> Iterator[None]:
     """A Prefect server with a database of its own; starting it costs ten seconds, so only flows ask for it."""
     from flows import local_prefect
 
     local_prefect.configure()
+    # Nobody looks at events, and writing them has locked SQLite for a minute where several workers ask at once.
+    for service in ("EVENT_PERSISTER", "TRIGGERS"):
+        os.environ[f"PREFECT_SERVER_SERVICES_{service}_ENABLED"] = "false"
     from prefect.testing.utilities import prefect_test_harness
 
     with prefect_test_harness(server_startup_timeout=120), local_prefect.local_run():

@@ -74,12 +74,17 @@ def _packages() -> Iterator[Finding]:
 def _processor() -> Iterator[Finding]:
     import torch
 
+    from ocr_core.models.remote import pulled_cards
     from tasks.pool import cores, default_readers, default_workers
 
     share = f"{default_workers()} to prepare pages, {default_readers()} to read them"
     yield Finding("processor", "ok", f"{cores()} cores: {share}")
     if torch.cuda.is_available():
         yield Finding("GPU", "ok", torch.cuda.get_device_name())
+        if not any(card.kind == "qwen-vl" for card in pulled_cards()):
+            yield Finding(
+                "Qwen-VL", "note", "not here; Arabic is read by crnn-ar", "warraq models pull qwen-vl-arabic"
+            )
     else:
         yield Finding("GPU", "note", "none; English lines are read on the processor")
 

@@ -86,7 +86,7 @@ def verify(as_json: bool) -> int:
     """Check the sha256 of every model file that is here."""
     from ocr_core.errors import ModelError
     from ocr_core.models import WEIGHTS, cards, verified_path
-    from ocr_core.models.remote import models_folder, pulled_cards
+    from ocr_core.models.remote import models_folder, pulled_cards, verified_folder
 
     code = 0
     folders = [(card, WEIGHTS) for card in cards()]
@@ -94,6 +94,8 @@ def verify(as_json: bool) -> int:
     for card, folder in folders:
         try:
             verified_path(card.name, folder)
+            if folder != WEIGHTS and card.kind == "qwen-vl":  # weights in many files
+                verified_folder(card.name)
             problem = ""
         except ModelError as error:
             problem, code = str(error), error.exit_code

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from flows.shards.alongside import Alongside
     from ocr_core.config import RunSettings
     from ocr_core.pipeline.plan import Plan, Survey
+    from ocr_core.pipeline.shards import DispatchSettings
 
 
 @click.command()
@@ -29,6 +32,26 @@ if TYPE_CHECKING:
     show_default=True,
     help="Who reads Arabic: the Qwen-VL worker, the packaged crnn-ar, or nobody now ('defer': pages end as pending); "
     "'auto': the best there is.",
+)
+@click.option(
+    "--pool",
+    "pools",
+    multiple=True,
+    help="Hand Arabic pages to the workers of this Prefect work pool (docs/workers.md); again for more; 'all'.",
+)
+@click.option(
+    "--vlm",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="How Qwen-VL reads, e.g. mode=line, prompt=training, page_pixels=1000000, model=FOLDER; can be repeated.",
+)
+@click.option(
+    "--script",
+    type=click.Choice(["auto", "latin", "arabic"]),
+    default="auto",
+    show_default=True,
+    help="The script of all lines, where it is known; 'auto': told line by line. For a collection: script, arabic and "
+    "english below [settings.collections.NAME] in the library's warraq.toml, which these options override.",
 )
 @click.option("--upgrade", is_flag=True, help="Read Arabic pages again that a better engine would now take.")
 @click.option(
@@ -75,6 +98,9 @@ def run(
     library: Path,
     collection: str,
     arabic: str,
+    pools: tuple[str, ...],
+    vlm: tuple[str, ...],
+    script: str,
     english: str,
     upgrade: bool,
     existing_text: str,
@@ -92,40 +118,79 @@ def run(
 
     Running it again does only what is missing: new pages, and pages that failed.
     """
-    from pydantic import ValidationError
-
+    from flows.commands.validated import validated
     from ocr_core.config import RunSettings
-    from ocr_core.errors import UsageError
+    from ocr_core.pipeline.shards import DispatchSettings
 
-    try:
-        settings = RunSettings.model_validate(
-            {
-                "sources": [source.absolute() for source in sources],
-                "library": library.absolute(),
-                "collection": collection,
-                "arabic": arabic,
-                "english": str(Path(english).absolute()) if Path(english).is_dir() else english,
-                "upgrade": upgrade,
-                "reading": {
-                    "existing_text": existing_text,
-                    "max_pixels": round(max_megapixels * 1e6),
-                    # A hanging poppler must give up before its page does, or it would live on by itself.
-                    "timeout": 0.8 * page_timeout,
-                },
-                "page_timeout_s": page_timeout,
-                "decoding": decoding,
-                "layout": layout,
-                "pages": pages,
-                "workers": workers,
-                "device": device,
-            }
+    told = {n: v for n, v in _of_collection(library, collection).items() if not _is_given(n)}
+    arabic = told.pop("arabic", arabic)
+    elsewhere = None
+    if pools:
+        elsewhere = validated(
+            DispatchSettings,
+            "run",
+            library=library.absolute(),
+            pools=() if "all" in pools else pools,
+            arabic=arabic,
+            upgrade=upgrade,
         )
-    except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise UsageError(
-            f"These settings do not work: {problems}.", remedy="See `warraq run --help`."
-        ) from None
-    return _digitize(settings, dry_run=dry_run, as_json=as_json, verbose=obj["verbose"])
+    options = {
+        "sources": [source.absolute() for source in sources],
+        "library": library.absolute(),
+        "collection": collection,
+        "arabic": "defer" if pools else arabic,
+        "vlm": _vlm_settings(vlm),
+        "english": str(Path(english).absolute()) if Path(english).is_dir() else english,
+        "script": script,
+        "upgrade": upgrade,
+        "reading": {
+            "existing_text": existing_text,
+            "max_pixels": round(max_megapixels * 1e6),
+            # A hanging poppler must give up before its page does, or it would live on by itself.
+            "timeout": 0.8 * page_timeout,
+        },
+        "page_timeout_s": page_timeout,
+        "decoding": decoding,
+        "layout": layout,
+        "pages": pages,
+        "workers": workers,
+        "device": device,
+    }
+    settings = validated(RunSettings, "run", **(options | told))
+    return _digitize(settings, elsewhere, dry_run=dry_run, as_json=as_json, verbose=obj["verbose"])
+
+
+def _vlm_settings(given: tuple[str, ...]) -> dict[str, str]:
+    values = {}
+    for part in given:
+        name, equals, value = part.partition("=")
+        if not equals:
+            raise click.BadParameter(f"{part!r} is no NAME=VALUE", param_hint="--vlm")
+        values[name.strip()] = value.strip()
+    if Path(values.get("model", "")).is_dir() and values.get("model"):
+        values["model"] = str(Path(values["model"]).absolute())
+    return values
+
+
+def _of_collection(library: Path, collection: str) -> dict[str, Any]:
+    """What the library's warraq.toml says of a collection; empty where there is no library yet."""
+    from pydantic import TypeAdapter
+
+    from ocr_core.config import CollectionSettings
+    from ocr_core.library import Library
+
+    if not (library / "warraq.toml").exists():
+        return {}
+    said = Library.open(library.absolute()).settings.get("collections", {})
+    known = TypeAdapter(dict[str, CollectionSettings]).validate_python(said)
+    return known.get(collection, CollectionSettings()).model_dump(mode="json", exclude_none=True)
+
+
+def _is_given(option: str) -> bool:
+    """Whether an option of this command stands on the command line."""
+    from click.core import ParameterSource
+
+    return click.get_current_context().get_parameter_source(option) is ParameterSource.COMMANDLINE
 
 
 @click.command()
@@ -153,7 +218,15 @@ def retry(obj: dict[str, Any], library: Path, as_json: bool) -> int:
     )
 
 
-def _digitize(settings: RunSettings, *, dry_run: bool, as_json: bool, verbose: int) -> int:
+def _digitize(
+    settings: RunSettings,
+    elsewhere: DispatchSettings | None = None,
+    *,
+    dry_run: bool,
+    as_json: bool,
+    verbose: int,
+) -> int:
+    """A run, beside which what it leaves for workers (`elsewhere`) is handed out."""
     from flows.summary import print_plan, print_summary
     from ocr_core.pipeline.plan import survey
 
@@ -163,15 +236,27 @@ def _digitize(settings: RunSettings, *, dry_run: bool, as_json: bool, verbose: i
     if dry_run:
         print_plan(found, plan, as_json=as_json)
         return 0
-    if plan.empty:
-        # Nothing to record either, so Prefect need not be woken.
-        account = _account_of_nothing(plan)
-    else:
-        account = _run_flow(settings, started, found, plan, verbose)
-    if as_json:
-        click.echo(json.dumps(account, ensure_ascii=False))
-    print_summary(account, settings)
-    return 10 if account["failed"] else 0
+    with ExitStack() as stack:
+        dispatch = stack.enter_context(_alongside(elsewhere)) if elsewhere else None
+        # With nothing to do there is nothing to record either, so Prefect need not be woken.
+        own = _account_of_nothing(plan) if plan.empty else _run_flow(settings, started, found, plan, verbose)
+        accounts = [own, *(dispatch.finish() if dispatch else [])]
+    for account in accounts:
+        if as_json:
+            click.echo(json.dumps(account, ensure_ascii=False))
+        print_summary(account, settings.library)
+    return 10 if any(account["failed"] for account in accounts) else 0
+
+
+def _alongside(settings: DispatchSettings) -> Alongside:
+    from flows.local_prefect import configure
+    from ocr_core.library import Library
+
+    configure()
+    from flows.shards.alongside import Alongside
+
+    Library.create_or_open(settings.library)
+    return Alongside(settings)
 
 
 def _plan(settings: RunSettings, found: Survey) -> Plan:

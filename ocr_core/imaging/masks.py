@@ -10,6 +10,11 @@ from numpy.typing import NDArray
 
 from ocr_core.records import GreyImage
 
+_CORNER = 0.12
+"""Share of the sides of a box from its corners in which these have ink."""
+_LEAST_BOX = 16
+"""Pixels: boxes with shorter sides cannot be told from round letters."""
+
 Mask = NDArray[np.uint8]
 
 
@@ -32,6 +37,23 @@ def without_solids(mask: Mask, radius: float) -> Mask:
     solid = np.zeros(int(labels.max()) + 1, bool)
     solid[labels[deep]] = True
     return np.where(solid[labels], 0, mask).astype(np.uint8)
+
+
+def drawn_boxes(labels: NDArray[np.int32], stats: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Which components, [n] of them, are boxes drawn around something: ink in at least three corners, none in the middle."""
+    left, top, width, height, area = stats.T
+    xs, ys = pixels_of(labels)
+    part = labels[ys, xs]
+    across, down = (xs - left[part]) / width[part], (ys - top[part]) / height[part]
+    count = len(stats)
+    inner = np.bincount(part[(np.abs(across - 0.5) < 0.3) & (np.abs(down - 0.5) < 0.3)], minlength=count)
+    corners = np.zeros(count, int)
+    for x in (across < _CORNER, across > 1 - _CORNER):
+        for y in (down < _CORNER, down > 1 - _CORNER):
+            corners += np.bincount(part[x & y], minlength=count) > 0
+    boxes = (inner <= 0.02 * area) & (corners >= 3) & (np.minimum(width, height) > _LEAST_BOX)
+    boxes[0] = False
+    return np.asarray(boxes)
 
 
 def pixels_of(mask: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

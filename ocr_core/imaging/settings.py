@@ -10,7 +10,7 @@ class ImagingSettings(BaseModel):
 
     Attributes:
         deskew: rotate pages whose skew is trusted; when False the angle is still measured and stored.
-        max_skew_deg: angles beyond ± this are not looked for.
+        max_skew_deg: angles beyond ± this are not looked for: a page fed askew by 15°, on which the lines climb as well.
         min_skew_deg: smaller angles are stored and not applied: lines are found as well, and turning blurs them.
         min_skew_confidence: angles with less confidence (0..1) are stored and not applied.
         even_background: divide the page by its estimated paper.
@@ -21,7 +21,7 @@ class ImagingSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     deskew: bool = True
-    max_skew_deg: float = Field(default=15.0, ge=1.0, le=30.0)
+    max_skew_deg: float = Field(default=20.0, ge=1.0, le=30.0)
     min_skew_deg: float = Field(default=1.0, ge=0.0, le=5.0)
     min_skew_confidence: float = Field(default=0.5, ge=0.0, le=1.0)
     even_background: bool = True

@@ -4,9 +4,11 @@ Projection profile after Postl (1986, "Detection of linear oblique structures an
 with the differential square sum as the measure and the coarse-to-fine search of Bloomberg, Kopec and Dasari (1995,
 "Measuring document image skew and orientation"): rows of text are level when the profile of ink over rows
 changes most abruptly.
-The profile is smoothed to about the height of small letters, because cursive writing has no sharp edges. By the
-projection-slice theorem (Bracewell, 1956, "Strip integration in radio astronomy") the spectrum of the profile at an angle
-lies on a line through the spectrum of the page, which is taken once; by Parseval's theorem, so does the measure.
+The profile is smoothed to about the height of small letters, because cursive writing has no sharp edges, and what changes
+more slowly than from line to line (the shape of blocks) is left out. The lines of a page by hand differ in slope, so the
+measure has several tops close together: the answer is their centre of weight, which turns with the page as no single top
+does. By the projection-slice theorem (Bracewell, 1956, "Strip integration in radio astronomy") the spectrum of the profile
+at an angle lies on a line through the spectrum of the page, which is taken once; by Parseval's theorem, so does the measure.
 """
 
 from __future__ import annotations
@@ -25,6 +27,12 @@ _FINER = 16
 """The spectrum is sampled so many times more finely along x than its blocks would need, and interpolated between."""
 _HIGHEST = 0.8
 """Radians a pixel: the smoothing leaves nothing of higher frequencies of the profile."""
+_COARSE, _FINE = 4.5, 4.0
+"""Standard deviation in pixels of the Gaussian that smooths the profile in the search and for the answer."""
+_SLOWEST = 20.0
+"""Pixels: the radius of the Gaussian whose smoothed profile is taken off, so that blocks of lines do not count."""
+_AROUND = 1.0
+"""Degrees to either side of the top whose centre of weight is the answer."""
 _MIN_INK = 60
 """Fewer dark pixels show no lines."""
 
@@ -37,7 +45,7 @@ class SkewEstimate:
     confidence: float
 
 
-def estimate_skew(grey: GreyImage, *, max_deg: float = 15.0) -> SkewEstimate:
+def estimate_skew(grey: GreyImage, *, max_deg: float = 20.0) -> SkewEstimate:
     """The skew of a page with dark ink on an even, light ground.
 
     Args:
@@ -50,12 +58,13 @@ def estimate_skew(grey: GreyImage, *, max_deg: float = 15.0) -> SkewEstimate:
         return SkewEstimate(0.0, 0.0)
     spectrum = _Spectrum(ink)
     angles = np.arange(-max_deg - 1.0, max_deg + 1.01, 0.5)
-    coarse = spectrum.energies(angles, smooth=6.0)
-    best = angles[int(np.argmax(coarse))]
-    angle = float(best)
-    for step, smooth in ((0.1, 4.5), (0.03, 3.0)):
-        fine = np.asarray(angle + np.arange(-7, 8) * step, np.float64)
-        angle = _peak(fine, spectrum.energies(fine, smooth=smooth))
+    coarse = spectrum.energies(angles, smooth=_COARSE)
+    best = float(angles[int(np.argmax(coarse))])
+    near = best + np.linspace(-_AROUND, _AROUND, 21)
+    angle = float(near[int(np.argmax(spectrum.energies(near, smooth=_FINE)))])
+    for _ in range(2):  # the second time about its own answer, so that the window's place no longer matters
+        near = angle + np.linspace(-_AROUND, _AROUND, 15)
+        angle = _centre(near, spectrum.energies(near, smooth=_FINE))
     return SkewEstimate(float(np.clip(angle, -max_deg, max_deg)), _confidence(angles, coarse, best, max_deg))
 
 
@@ -90,24 +99,25 @@ class _Spectrum:
             smooth: standard deviation in pixels of a Gaussian that smooths the profile.
         """
         columns = self._values.shape[1]
-        slopes = np.tan(np.radians(angles))
-        place = np.outer(slopes, self._frequencies) * (-_BLOCK_W * columns / (2 * np.pi))  # [n, f]
+        radians = np.radians(angles)
+        place = np.outer(np.tan(radians), self._frequencies) * (-_BLOCK_W * columns / (2 * np.pi))  # [n, f]
         before = np.floor(place).astype(np.intp)
         share = (place - before).astype(np.float32)
         each = np.arange(len(self._frequencies))
         values = self._values[each, before % columns] * (1 - share)
         values += self._values[each, (before + 1) % columns] * share
-        weights = np.square(self._frequencies * np.exp(-0.5 * np.square(self._frequencies * smooth)))
-        return np.asarray(np.square(np.abs(values)) @ weights, np.float64)
+        # On a slope the same step along y is a longer one across the lines, [n, f].
+        across = self._frequencies / np.cos(radians)[:, None]
+        weights = np.square(across) * np.exp(-np.square(across * smooth))
+        weights *= 1 - np.exp(-np.square(across * _SLOWEST))
+        return np.asarray((np.square(np.abs(values)) * weights).sum(axis=1) / np.cos(radians), np.float64)
 
 
-def _peak(angles: NDArray[np.float64], energy: NDArray[np.float64]) -> float:
-    """The top of the parabola through the highest sample and its neighbours."""
-    i = int(np.clip(np.argmax(energy), 1, len(angles) - 2))
-    left, middle, right = energy[i - 1 : i + 2]
-    bend = left - 2 * middle + right
-    shift = 0.0 if bend >= 0 else float(np.clip(0.5 * (left - right) / bend, -1, 1))
-    return float(angles[i] + shift * (angles[1] - angles[0]))
+def _centre(angles: NDArray[np.float64], energy: NDArray[np.float64]) -> float:
+    """The centre of weight of what rises above the lowest sample, less of it the further from the middle."""
+    weights = (energy - energy.min()) * np.hanning(len(angles) + 2)[1:-1]
+    total = weights.sum()
+    return float((angles * weights).sum() / total) if total > 0 else float(angles[len(angles) // 2])
 
 
 def _confidence(

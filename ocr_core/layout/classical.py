@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 
 from ocr_core.layout.compose import layout_of, outlined
-from ocr_core.layout.ink import Ink, evenly_set, find_ink, sizes
+from ocr_core.layout.ink import Ink, evenly_set, find_ink, line_pitch, sizes
 from ocr_core.layout.ridges import Ridge, find_ridges, with_stacked
+from ocr_core.layout.spread import cut_at, find_gutter
 from ocr_core.records import CleanPage, Layout
 
 log = logging.getLogger(__name__)
@@ -19,7 +20,7 @@ class ClassicalSegmenter:
     """Finds lines by their strokes; knows no script, needs no model. Pages should be straight to a few degrees."""
 
     name = "classical"
-    version = "2"
+    version = "3"
 
     def segment(self, page: CleanPage, page_id: str) -> Layout:
         if page.blank:
@@ -27,11 +28,14 @@ class ClassicalSegmenter:
         ink = find_ink(page.grey)
         if ink is None:
             return Layout(page_id, ())
-        found = outlined(ink, _all_ridges(ink))
+        pitch = line_pitch(ink)
+        ridges = _all_ridges(ink)
+        gutter = find_gutter(ink.mask, pitch, ridges)
+        found = outlined(ink, cut_at(gutter, ridges, pitch))
         if len(found) > MAX_LINES:
             log.warning("%s: %d lines found, taken for texture", page_id, len(found))
             return Layout(page_id, ())
-        return layout_of(page, page_id, found)
+        return layout_of(page, page_id, found, gutter)
 
 
 def _all_ridges(ink: Ink) -> list[Ridge]:

@@ -7,20 +7,23 @@ import numpy as np
 from ocr_core.imaging.geometry import apply
 from ocr_core.layout.assign import assign_ink
 from ocr_core.layout.ink import Ink
-from ocr_core.layout.order import reading_order
+from ocr_core.layout.lone import shape_of, standing_apart
 from ocr_core.layout.outline import Points, outline
 from ocr_core.layout.ridges import Ridge
-from ocr_core.records import CleanPage, Layout, Line, as_points, line_id
+from ocr_core.layout.spread import Gutter, in_order
+from ocr_core.records import CELL, TEXT, CleanPage, Layout, Line, as_points, line_id
 
 
-def outlined(ink: Ink, ridges: list[Ridge], below: float | None = None) -> list[tuple[Points, Points]]:
-    """Polygon and baseline of each line that has ink, in working pixels, in no order.
+def outlined(ink: Ink, ridges: list[Ridge], below: float | None = None) -> list[tuple[Points, Points, str]]:
+    """Polygon, baseline and region of each line that has ink and of each cell of a form, in working pixels, in no order.
 
     Args:
         below: how far below its ridge a baseline lies, as a share of the ridge's pitch, where that is known; else the
             strokes tell.
     """
     xs, ys, owner = assign_ink(ink, ridges)
+    apart, rows = standing_apart(ink, xs, ys, owner)
+    owner[np.isin(owner, rows)] = -1
     weights = ink.strokes[ys, xs]
     order = np.argsort(owner, kind="stable")
     bounds = np.searchsorted(owner[order], np.arange(len(ridges) + 1))
@@ -31,15 +34,21 @@ def outlined(ink: Ink, ridges: list[Ridge], below: float | None = None) -> list[
             ridge, xs[mine], ys[mine], weights[mine], None if below is None else below * ridge.pitch
         )
         if shape is not None:
-            found.append(shape)
-    return found
+            found.append((*shape, TEXT))
+    return found + [(*shape_of(ink, parts), CELL) for parts in apart]
 
 
-def layout_of(page: CleanPage, page_id: str, found: list[tuple[Points, Points]]) -> Layout:
-    """The layout of a page with these lines (polygon and baseline, working pixels), in pixels of the original page."""
-    cores = np.array([[b[0, 0], b[:, 1].min() - 1, b[-1, 0], b[:, 1].max()] for _, b in found])
+def layout_of(
+    page: CleanPage, page_id: str, found: list[tuple[Points, Points, str]], gutter: Gutter | None
+) -> Layout:
+    """The layout of a page with these lines (as :func:`outlined` gives them), in pixels of the original page.
+
+    On a spread the region of a line is the page it stands on; cells stay cells.
+    """
+    cores = np.array([[b[0, 0], b[:, 1].min() - 1, b[-1, 0], b[:, 1].max()] for _, b, _ in found])
     lines = []
-    for order, index in enumerate(reading_order(cores.reshape(-1, 4))):
-        polygon, baseline = (as_points(apply(page.to_original, points)) for points in found[index])
-        lines.append(Line(line_id(page_id, order), order, polygon, baseline))
+    for order, (index, side) in enumerate(in_order(gutter, cores.reshape(-1, 4))):
+        polygon, baseline = (as_points(apply(page.to_original, points)) for points in found[index][:2])
+        region = found[index][2] if found[index][2] == CELL else side
+        lines.append(Line(line_id(page_id, order), order, polygon, baseline, region))
     return Layout(page_id, tuple(lines))

@@ -15,6 +15,7 @@ from ocr_core.layout.compose import layout_of, outlined
 from ocr_core.layout.ink import find_marks, ink_of, line_pitch
 from ocr_core.layout.maps import LineMaps
 from ocr_core.layout.ridges import Ridge
+from ocr_core.layout.spread import cut_at, find_gutter
 from ocr_core.records import CleanPage, GreyImage, Layout
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ class LearnedSegmenter:
     def __init__(self, network: Callable[[GreyImage], LineMaps], weights: str) -> None:
         self._network = network
         self._classical = ClassicalSegmenter()
-        self.version = f"1-{weights}-{self._classical.version}"
+        self.version = f"2-{weights}-{self._classical.version}"
 
     def segment(self, page: CleanPage, page_id: str) -> Layout:
         if page.blank:
@@ -49,7 +50,10 @@ class LearnedSegmenter:
         ink = None if marks is None else ink_of(marks)
         if marks is None or ink is None:
             return Layout(page_id, ())
-        baselines = self._baselines(page.grey, line_pitch(ink))
+        pitch = line_pitch(ink)
+        baselines = self._baselines(page.grey, pitch)
+        gutter = find_gutter(ink.mask, pitch, baselines)
+        baselines = cut_at(gutter, baselines, pitch)
         # Writing much smaller than the page's looks like dirt until it is known that a line runs there.
         ink = ink_of(marks, _bands(baselines, page.grey.shape)) or ink
         ridges = [Ridge(b.x0, b.ys - _MIDDLE * b.height, b.sure, b.height) for b in baselines]
@@ -57,7 +61,7 @@ class LearnedSegmenter:
         if not found or len(found) > MAX_LINES:
             log.debug("%s: the network finds %d lines", page_id, len(found))
             return self._classical.segment(page, page_id)
-        return layout_of(page, page_id, found)
+        return layout_of(page, page_id, found, gutter)
 
     def _baselines(self, grey: GreyImage, pitch: float) -> list[Baseline]:
         """The baselines in pixels of `grey`, found where lines are about as far apart as on the pages it was trained on."""

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr_core.errors import ModelError
 from ocr_core.models import verified_bytes
+from ocr_core.models.opencv import load_network
 from ocr_core.records import GreyImage
 
 Floats = NDArray[np.float32]
@@ -60,21 +60,6 @@ def packaged_network(name: str = "layout") -> MapNetwork:
         ModelError: as :class:`MapNetwork`.
     """
     return MapNetwork(name)
-
-
-def load_network(data: bytes, name: str) -> cv2.dnn.Net:
-    """A network from the bytes of an ONNX file.
-
-    Raises:
-        ModelError: the bytes are no network that this OpenCV runs.
-    """
-    try:
-        return cv2.dnn.readNetFromONNX(np.frombuffer(data, np.uint8))
-    except cv2.error as error:
-        raise ModelError(
-            f"OpenCV cannot run the network {name}: {error}",
-            remedy="Reinstall Warraq with the OpenCV it asks for, or use --layout classical.",
-        ) from error
 
 
 def line_maps(network: cv2.dnn.Net, grey: GreyImage) -> LineMaps:

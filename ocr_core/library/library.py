@@ -279,21 +279,28 @@ class Library:
         """Names of the collections that hold anything, sorted."""
         return sorted({f.collection for f in self._log.state().files.values()})
 
-    def page_states(self, collection: str | None = None) -> dict[str, PageState]:
-        """Every page that has a result or stands failed, by page id. A page with an older good result that
-        failed later has the state of that result; its failure is among `open_failures`.
+    def page_states(
+        self, collection: str | None = None, *, pages: Sequence[str] | None = None
+    ) -> dict[str, PageState]:
+        """Every page, or each of `pages`, that has a result or stands failed, by page id. A page with an older good
+        result that failed later has the state of that result; its failure is among `open_failures`.
         """
         query = """
-            SELECT page_id, status, fingerprint, script, reason, run_id, engine, engine_version, collection
-            FROM pages WHERE $collection IS NULL OR collection = $collection
-            UNION ALL
-            SELECT page_id, 'failed', '', 'none', kind || ': ' || message, run_id, '', '', collection
-            FROM failures WHERE page_id <> '' AND ($collection IS NULL OR collection = $collection)
-              AND page_id NOT IN (SELECT page_id FROM pages)
+            WITH states AS (
+              SELECT page_id, status, fingerprint, script, reason, run_id, engine, engine_version, collection
+              FROM pages
+              UNION ALL
+              SELECT page_id, 'failed', '', 'none', kind || ': ' || message, run_id, '', '', collection
+              FROM failures WHERE page_id <> '' AND page_id NOT IN (SELECT page_id FROM pages))
+            SELECT * FROM states WHERE ($collection IS NULL OR collection = $collection)
         """
+        chosen: dict[str, Any] = {}
+        if pages is not None:
+            query += " AND page_id IN (SELECT unnest($pages))"
+            chosen = {"pages": list(pages)}
         shared: dict[tuple[str, ...], PageState] = {}
         states: dict[str, PageState] = {}
-        for batch in self._table(query, collection=collection).to_batches(max_chunksize=50_000):
+        for batch in self._table(query, collection=collection, **chosen).to_batches(max_chunksize=50_000):
             ids, *columns = (column.to_pylist() for column in batch.columns)
             for page_id, key in zip(ids, zip(*columns, strict=True), strict=True):
                 state = shared.get(key)
@@ -313,14 +320,17 @@ class Library:
         rows = self._table(query, collection=collection).to_pylist()
         return [Failure(**row | {"stage": Stage(row["stage"])}) for row in rows]
 
-    def documents(self, collection: str | None = None) -> list[StoredDocument]:
-        """The documents, by path."""
+    def documents(
+        self, collection: str | None = None, *, ids: Sequence[str] | None = None
+    ) -> list[StoredDocument]:
+        """The documents, or those with one of these ids, by path."""
         query = """
             SELECT doc_id, collection, source_path, root, media_type, pages, size_bytes, copies, copy_roots
-            FROM documents WHERE $collection IS NULL OR collection = $collection
+            FROM documents WHERE ($collection IS NULL OR collection = $collection)
+              AND ($ids IS NULL OR list_contains($ids, doc_id))
             ORDER BY source_path, root, doc_id
         """
-        rows = self._table(query, collection=collection).to_pylist()
+        rows = self._table(query, collection=collection, ids=None if ids is None else list(ids)).to_pylist()
         return [
             StoredDocument(**row | {"copies": tuple(zip(row.pop("copy_roots"), row["copies"], strict=True))})
             for row in rows

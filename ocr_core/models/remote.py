@@ -12,9 +12,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from ocr_core.errors import MissingDependency, ModelError
@@ -32,7 +33,7 @@ class RemoteModel:
     Attributes:
         repo: on the Hugging Face hub.
         revision: commit, branch or tag; the first pull pins the commit.
-        files: paths in the repository.
+        files: paths in the repository; with a `*` in them, all that there are of such a name in its topmost folder.
         sha256: known digests of files, by path; the first pull records the others.
         megabytes: about how much is downloaded.
     """
@@ -86,6 +87,17 @@ REMOTE = {
             licence="MIT",
             megabytes=1335,
             notes="English handwriting. Its authors give CER 3.42 % on the test lines of IAM, which it was trained for.",
+        ),
+        RemoteModel(
+            name="qwen-vl-arabic",
+            kind="qwen-vl",
+            repo="sherif1313/Arabic-English-handwritten-OCR-v3",
+            revision="main",
+            files=("*.safetensors", "*.json", "*.jinja", "merges*.txt"),
+            licence="see the model's page",
+            megabytes=7600,
+            notes="Arabic and English handwriting, a whole fine-tune of Qwen2.5-VL-3B. Wants a GPU of 16 GB or more. It was "
+            "trained on Muharaf and KHATT: never measure it on them.",
         ),
     )
 }
@@ -182,6 +194,42 @@ def fetched(
     part.replace(folder / RECORD)
 
 
+def place_files(paths: Mapping[str, Path], folder: Path, *, move: bool) -> None:
+    """Put files by their names into a folder, each whole or not at all.
+
+    Args:
+        move: large downloads need not be there twice.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, path in paths.items():
+        part = folder / f"{file}.part"
+        if move:
+            shutil.move(path.resolve(), part)
+        else:
+            shutil.copyfile(path, part)
+        part.replace(folder / file)
+
+
+def verified_folder(name: str, root: Path | None = None) -> Path:
+    """The folder of a pulled model, every file just checked against the sha256 recorded when it was pulled.
+
+    Raises:
+        ModelError: it was not pulled, or a file is missing or is another than was pulled.
+    """
+    folder = (root or models_folder()) / name
+    record = pulled(name, root)
+    if record is None or not (folder / f"{name}.json").exists():
+        raise ModelError(f"{name} is not on this machine", remedy=f"Run `warraq models pull {name}`.")
+    for file, digest in record.sha256.items():
+        path = folder / file
+        if not path.exists() or sha256_of(path) != digest:
+            raise ModelError(
+                f"{path} is missing or is not the file that was pulled",
+                remedy=f"Remove {folder} and run `warraq models pull {name}`.",
+            )
+    return folder
+
+
 def drop_downloads(name: str, root: Path | None = None) -> None:
     """Remove the downloaded files of a model whose reader has made its own of them."""
     shutil.rmtree((root or models_folder()) / name / _DOWNLOADS, ignore_errors=True)
@@ -189,7 +237,11 @@ def drop_downloads(name: str, root: Path | None = None) -> None:
 
 def _given(model: RemoteModel, source: Path) -> dict[str, Path]:
     if source.is_dir():
-        paths = {name: source / name for name in model.files}
+        paths: dict[str, Path] = {}
+        for name in model.files:
+            # A pattern may match nothing: what a model needs, its loader knows.
+            found = sorted(source.glob(name)) if "*" in name else [source / name]
+            paths |= {path.name if "*" in name else name: path for path in found}
     elif len(model.files) == 1:
         paths = {model.files[0]: source}
     else:
@@ -204,13 +256,20 @@ def _given(model: RemoteModel, source: Path) -> dict[str, Path]:
 
 
 def _downloaded(model: RemoteModel, before: Pulled | None, cache: Path) -> tuple[dict[str, Path], str]:
-    from huggingface_hub import hf_hub_download
+    from huggingface_hub import HfApi, hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError
 
     revision = before.revision if before and before.revision != "local" else model.revision
     paths = {}
     try:
-        for name in model.files:
+        names = model.files
+        if any("*" in name for name in names):
+            api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
+            listed = api.list_repo_files(model.repo, revision=revision)
+            names = tuple(
+                f for f in sorted(listed) if "/" not in f and any(fnmatchcase(f, name) for name in names)
+            )
+        for name in names:
             paths[name] = Path(
                 hf_hub_download(
                     model.repo,

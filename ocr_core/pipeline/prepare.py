@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+
+import cv2
+import numpy as np
 
 from ocr_core.errors import PageError
 from ocr_core.imaging.clean import clean_page, to_grey
@@ -13,7 +17,7 @@ from ocr_core.layout.choice import segmenter_for
 from ocr_core.layout.crops import crop_lines
 from ocr_core.layout.method import LayoutMethod
 from ocr_core.layout.protocol import Segmenter
-from ocr_core.records import Failure, Line, LineImage, PageImage, PageRef, Point, Stage, TextLine
+from ocr_core.records import Failure, GreyImage, Line, LineImage, PageImage, PageRef, Point, Stage, TextLine
 from ocr_core.sources import ReadSettings, read_pages
 
 log = logging.getLogger(__name__)
@@ -27,6 +31,7 @@ class PreparedPage:
         width, height: of the original page image, in pixels.
         blank: nothing to read; `lines` is empty then.
         images: one picture a line, in the order of `lines`.
+        picture: the whole page, upright and reduced, where an engine may want it; else None.
         text_layer: the file's own text, when it is to be taken instead of reading; `lines` is empty then.
         seconds: time spent by stage.
     """
@@ -41,25 +46,37 @@ class PreparedPage:
     blank: bool = False
     lines: tuple[Line, ...] = ()
     images: tuple[LineImage, ...] = ()
+    picture: GreyImage | None = None
     text_layer: tuple[TextLine, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
 
 
 def prepare_pages(
-    pages: Sequence[PageRef], settings: ReadSettings, layout: LayoutMethod = LayoutMethod.AUTO
+    pages: Sequence[PageRef],
+    settings: ReadSettings,
+    layout: LayoutMethod = LayoutMethod.AUTO,
+    picture_pixels: int = 0,
 ) -> list[PreparedPage | Failure]:
-    """Prepare pages of ONE document. Every page comes back once, in order; a bad one as a `Failure`."""
+    """Prepare pages of ONE document. Every page comes back once, in order; a bad one as a `Failure`.
+
+    Args:
+        picture_pixels: area of the picture of the whole page that comes along; 0: none does.
+    """
     segmenter = segmenter_for(layout)
     prepared: list[PreparedPage | Failure] = []
     started = time.perf_counter()
     for page, image in zip(pages, read_pages(pages, settings=settings), strict=True):
         read_s = time.perf_counter() - started
-        prepared.append(image if isinstance(image, Failure) else _prepare(page, image, segmenter, read_s))
+        prepared.append(
+            image if isinstance(image, Failure) else _prepare(page, image, segmenter, read_s, picture_pixels)
+        )
         started = time.perf_counter()
     return prepared
 
 
-def _prepare(page: PageRef, image: PageImage, segmenter: Segmenter, read_s: float) -> PreparedPage | Failure:
+def _prepare(
+    page: PageRef, image: PageImage, segmenter: Segmenter, read_s: float, picture_pixels: int
+) -> PreparedPage | Failure:
     height, width = image.pixels.shape[:2]
     prepared = PreparedPage(page, width, height, image.dpi, image.origin, seconds={"read": read_s})
     if image.text_layer:
@@ -76,7 +93,9 @@ def _prepare(page: PageRef, image: PageImage, segmenter: Segmenter, read_s: floa
         lines = tuple(_inside(line, width, height) for line in segmenter.segment(clean, page.page_id).lines)
         clock.lap("layout")
         # Crops come from the original pixels, so no engine inherits what cleaning did for the layout.
-        images = tuple(crop_lines(to_grey(image.pixels), lines))
+        grey = to_grey(image.pixels)
+        images = tuple(crop_lines(grey, lines))
+        picture = page_picture(grey, clean.rotation, picture_pixels) if picture_pixels and lines else None
         clock.lap("crop")
     except PageError as error:
         return failure(page, stage, error)
@@ -84,8 +103,27 @@ def _prepare(page: PageRef, image: PageImage, segmenter: Segmenter, read_s: floa
         log.exception("%s: %s failed", page.page_id, stage)
         return failure(page, stage, unexpected(error))
     return replace(
-        prepared, blank=not lines, lines=lines, images=images, seconds=prepared.seconds | clock.seconds
+        prepared,
+        blank=not lines,
+        lines=lines,
+        images=images,
+        picture=picture,
+        seconds=prepared.seconds | clock.seconds,
     )
+
+
+def page_picture(grey: GreyImage, rotation: int, pixels: int) -> GreyImage:
+    """The page turned upright and reduced to an area of at most `pixels`.
+
+    Args:
+        rotation: clockwise degrees by which it is to be turned: 0, 90, 180, 270.
+    """
+    turned = np.ascontiguousarray(np.rot90(grey, -rotation // 90))
+    scale = math.sqrt(pixels / turned.size)
+    if scale >= 1:
+        return turned
+    size = (max(1, int(turned.shape[1] * scale)), max(1, int(turned.shape[0] * scale)))
+    return np.asarray(cv2.resize(turned, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def _inside(line: Line, width: int, height: int) -> Line:

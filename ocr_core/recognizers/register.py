@@ -49,10 +49,19 @@ def _trocr(name: str, folder: Path | None, device: str, decoding: Decoding | Non
     return load_trocr(name, device=device, beams=beams_of(decoding))
 
 
+def _qwen(name: str, folder: Path | None, device: str, decoding: Decoding | None) -> Recognizer:
+    from ocr_core.recognizers.qwen_pull import load_qwen
+    from ocr_core.recognizers.qwen_settings import QwenSettings
+
+    _refuse_beams(name, decoding)
+    return load_qwen(QwenSettings(model=str(folder or name), mode="line"), device=device)
+
+
 LOADERS: Mapping[str, Loader] = {
     "crnn": _crnn,
     "crnn-published": _published,
     "glyphs": _glyphs,
+    "qwen-vl": _qwen,
     "trocr": _trocr,
 }
 """For each kind: name, folder of its card (None: where packaged or pulled ones are), device, decoding → reader."""
@@ -71,7 +80,7 @@ def load_reader(name: str, *, device: str = "auto", decoding: Decoding | None = 
 
     Args:
         name: of a packaged or pulled one; or the path of weights that `warraq train` made, their card beside them; or the
-            folder of a VisionEncoderDecoder model.
+            folder of a VisionEncoderDecoder or Qwen-VL model.
         decoding: `greedy`, `beam`, or None for what its card says.
 
     Raises:
@@ -80,7 +89,7 @@ def load_reader(name: str, *, device: str = "auto", decoding: Decoding | None = 
         MissingDependency: this machine does not have the device.
     """
     if folder := _model_folder(name):
-        return _trocr(folder.name, folder, device, decoding)
+        return (_qwen if _is_qwen(folder) else _trocr)(folder.name, folder, device, decoding)
     path = Path(name)
     if path.suffix == ".safetensors":
         if not path.with_suffix(".json").is_file():
@@ -97,7 +106,9 @@ def load_reader(name: str, *, device: str = "auto", decoding: Decoding | None = 
 
 def reader_stamp(name: str, decoding: Decoding | None = None) -> EngineStamp:
     """The stamp of a line reader, without loading it where its card tells enough; arguments and errors of `load_reader`."""
-    if folder := _model_folder(name):
+    if (folder := _model_folder(name)) and _is_qwen(folder):
+        return _qwen_stamp(str(folder), decoding)
+    if folder:
         from ocr_core.recognizers.trocr import stamp_of
         from ocr_core.recognizers.trocr_file import steps_of
         from ocr_core.recognizers.trocr_pull import beams_of
@@ -114,12 +125,28 @@ def reader_stamp(name: str, decoding: Decoding | None = None) -> EngineStamp:
         case "glyphs":
             _refuse_beams(name, decoding)
             return packaged_stamp(name)
+        case "qwen-vl":
+            return _qwen_stamp(name, decoding)
         case "trocr":
             from ocr_core.recognizers.trocr_pull import beams_of, pulled_stamp
 
             return pulled_stamp(name, beams=beams_of(decoding))
         case _:
             return load_reader(name, device="cpu", decoding=decoding).stamp
+
+
+def _qwen_stamp(model: str, decoding: Decoding | None) -> EngineStamp:
+    from ocr_core.recognizers.qwen_pull import qwen_stamp
+    from ocr_core.recognizers.qwen_settings import QwenSettings
+
+    _refuse_beams(model, decoding)
+    return qwen_stamp(QwenSettings(model=model, mode="line"))
+
+
+def _is_qwen(folder: Path) -> bool:
+    from ocr_core.recognizers.model_folder import model_type
+
+    return model_type(folder).startswith("qwen")
 
 
 def _kind(name: str) -> str:
@@ -162,7 +189,19 @@ def _pull_trocr(name: str, source: Path | None, characters: str | None) -> Model
     return pull_trocr(name, source)
 
 
-PULLERS: Mapping[str, Puller] = {"crnn-published": _pull_published, "trocr": _pull_trocr}
+def _pull_qwen(name: str, source: Path | None, characters: str | None) -> ModelCard:
+    from ocr_core.recognizers.qwen_pull import pull_qwen
+
+    if characters is not None:
+        raise UsageError(f"{name} brings its own characters", remedy="Leave --characters out.")
+    return pull_qwen(name, source)
+
+
+PULLERS: Mapping[str, Puller] = {
+    "crnn-published": _pull_published,
+    "qwen-vl": _pull_qwen,
+    "trocr": _pull_trocr,
+}
 """How the models of each kind come onto this machine."""
 
 

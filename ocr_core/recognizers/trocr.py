@@ -16,8 +16,10 @@ import numpy as np
 from ocr_core.errors import PageError
 from ocr_core.models import sha256_of
 from ocr_core.recognizers.device import torch_device
+from ocr_core.recognizers.loops import loops
+from ocr_core.recognizers.model_folder import WEIGHTS_FILE
 from ocr_core.recognizers.protocol import failed
-from ocr_core.recognizers.trocr_file import WEIGHTS_FILE, TrocrFolder, load_folder
+from ocr_core.recognizers.trocr_file import TrocrFolder, load_folder
 from ocr_core.recognizers.trocr_images import check_line, model_input, prepared
 from ocr_core.records import EngineStamp, Failure, GreyImage, LineImage, Transcript
 
@@ -28,8 +30,6 @@ KIND = "trocr"
 BEAMS = 4
 _BATCH = 16
 _NEW_TOKENS = 128
-_LOOP = (24, 4)
-"""A text is a loop where its last so many tokens or more are one passage so many times or more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,19 +186,6 @@ class TrocrRecognizer:
         return TrocrReading(
             " ".join(text.split()), pieces, min(confidence, 1.0), ended, loops(tokens[:length])
         )
-
-
-def loops(tokens: Sequence[int]) -> bool:
-    """Whether a text ends in one passage over and over."""
-    least, times = _LOOP
-    for length in range(1, len(tokens) // times + 1):
-        last = tokens[-length:]
-        count = 1
-        while tokens[-length * (count + 1) : -length * count] == last:
-            count += 1
-        if count >= times and count * length >= least:
-            return True
-    return False
 
 
 def trocr_stamp(folder: Path, loaded: TrocrFolder, name: str, version: str, beams: int) -> EngineStamp:

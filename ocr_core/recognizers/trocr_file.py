@@ -1,7 +1,4 @@
-"""Model folders of kind VisionEncoderDecoder, loaded strictly: safetensors only, every tensor from the file.
-
-transformers only warns about tensors that it did not find, and fills them at random; here that is an error.
-"""
+"""Model folders of kind VisionEncoderDecoder, loaded strictly: safetensors only, every tensor from the file."""
 
 from __future__ import annotations
 
@@ -12,12 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ocr_core.errors import MissingDependency, ModelError
+from ocr_core.recognizers.model_folder import (
+    STRICT,
+    first_line,
+    read_config,
+    refuse_gaps,
+    weight_files,
+)
 from ocr_core.recognizers.trocr_images import STEPS, InputShape, Step
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase, VisionEncoderDecoderModel
 
-WEIGHTS_FILE = "model.safetensors"
 EXTRA = "warraq.json"
 """What Warraq's own training adds to a folder: the steps of preparation that the model was trained with."""
 _PULL = "Pull it with `warraq models pull trocr-base-handwritten`, or name a folder with config.json and model.safetensors."
@@ -53,8 +56,8 @@ def load_folder(folder: Path) -> TrocrFolder:
         MissingDependency: transformers is not installed.
         ModelError: it is no folder of this kind, holds pickled weights only, or lacks tensors, tokenizer or preparation.
     """
-    config = _config(folder)
-    _refuse_pickles(folder)
+    config = read_config(folder, ("vision-encoder-decoder",), _PULL)
+    weight_files(folder, _PULL)
     try:
         from transformers import AutoTokenizer, VisionEncoderDecoderModel
         from transformers.utils import logging as their_logging
@@ -64,15 +67,13 @@ def load_folder(folder: Path) -> TrocrFolder:
         ) from error
     their_logging.disable_progress_bar()
     shape = InputShape.load(folder)
-    strict: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     try:
         loader: Any = VisionEncoderDecoderModel
-        model, info = loader.from_pretrained(folder, use_safetensors=True, output_loading_info=True, **strict)
-        tokenizer = AutoTokenizer.from_pretrained(folder, **strict)
+        model, info = loader.from_pretrained(folder, use_safetensors=True, output_loading_info=True, **STRICT)
+        tokenizer = AutoTokenizer.from_pretrained(folder, **STRICT)
     except Exception as error:  # transformers and its readers of files share no class of errors
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ModelError(f"{folder} cannot be loaded: {first}", remedy=_PULL) from error
-    _refuse_gaps(folder, info)
+        raise ModelError(f"{folder} cannot be loaded: {first_line(error)}", remedy=_PULL) from error
+    refuse_gaps(folder, info, _PULL, _UNUSED)
     ids = {name: _token(name, config) for name in ("decoder_start_token_id", "eos_token_id", "pad_token_id")}
     longest = int(config.get("decoder", {}).get("max_position_embeddings", 512))
     return TrocrFolder(
@@ -94,41 +95,6 @@ def save_folder(folder: Path, loaded: TrocrFolder) -> None:
     }  # fmt: skip
     (folder / "preprocessor_config.json").write_text(json.dumps(preparation, indent=2) + "\n", "utf-8")
     (folder / EXTRA).write_text(json.dumps({"steps": list(loaded.steps)}) + "\n", "utf-8")
-
-
-def _config(folder: Path) -> dict[str, Any]:
-    try:
-        values: dict[str, Any] = json.loads((folder / "config.json").read_text("utf-8"))
-        kind = values.get("model_type")
-    except (OSError, ValueError, AttributeError) as error:
-        raise ModelError(f"{folder} is no model folder: {error}", remedy=_PULL) from error
-    if kind != "vision-encoder-decoder":
-        raise ModelError(f"{folder} holds a model of type {kind}, not vision-encoder-decoder", remedy=_PULL)
-    return values
-
-
-def _refuse_pickles(folder: Path) -> None:
-    if (folder / WEIGHTS_FILE).exists() or (folder / f"{WEIGHTS_FILE}.index.json").exists():
-        return
-    if pickles := sorted(p.name for p in folder.glob("*.bin")):
-        raise ModelError(
-            f"{folder} holds its weights as a pickle ({', '.join(pickles)}), which can run whatever its author wants",
-            remedy="Take a revision with model.safetensors; " + _PULL[0].lower() + _PULL[1:],
-        )
-    raise ModelError(f"{folder} has no {WEIGHTS_FILE}", remedy=_PULL)
-
-
-def _refuse_gaps(folder: Path, info: dict[str, Any]) -> None:
-    for what, key in (
-        ("lacks tensors", "missing_keys"),
-        ("has tensors of another network", "unexpected_keys"),
-        ("has tensors of another size", "mismatched_keys"),
-    ):
-        names = sorted(str(k[0] if isinstance(k, tuple) else k) for k in info[key])
-        names = [name for name in names if not _UNUSED.search(name)]
-        if names:
-            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-            raise ModelError(f"{folder} {what}: {', '.join(names[:3])}{more}", remedy=_PULL)
 
 
 def _token(name: str, config: dict[str, Any]) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from ocr_core.errors import ModelError
@@ -14,11 +13,14 @@ from ocr_core.models.remote import (
     drop_downloads,
     fetched,
     models_folder,
+    place_files,
     pulled,
     remote_model,
+    verified_folder,
 )
+from ocr_core.recognizers.model_folder import WEIGHTS_FILE
 from ocr_core.recognizers.trocr import BEAMS, KIND, TrocrRecognizer, stamp_of
-from ocr_core.recognizers.trocr_file import WEIGHTS_FILE, load_folder
+from ocr_core.recognizers.trocr_file import load_folder
 from ocr_core.records import EngineStamp
 
 NAME = "trocr-base-handwritten"
@@ -42,11 +44,7 @@ def pull_trocr(name: str = NAME, source: Path | None = None, root: Path | None =
         except ModelError:
             drop_downloads(name, root)  # so that the next pull does not find them again
             raise
-        folder.mkdir(parents=True, exist_ok=True)
-        for file, path in paths.items():
-            part = folder / f"{file}.part"
-            shutil.copyfile(path, part)
-            part.replace(folder / file)
+        place_files(paths, folder, move=source is None)
         card = _card(model, folder, sum(p.numel() for p in loaded.model.parameters()))
     write_card(folder / f"{name}.json", card)
     drop_downloads(name, root)
@@ -61,17 +59,9 @@ def load_trocr(
     Raises:
         ModelError: it was not pulled, or a file is missing or is another than was pulled.
     """
-    folder = (root or models_folder()) / name
+    folder = verified_folder(name, root)
     record = pulled(name, root)
-    if record is None or not (folder / f"{name}.json").exists():
-        raise ModelError(f"{name} is not on this machine", remedy=f"Run `warraq models pull {name}`.")
-    for file, digest in record.sha256.items():
-        path = folder / file
-        if not path.exists() or sha256_of(path) != digest:
-            raise ModelError(
-                f"{path} is missing or is not the file that was pulled",
-                remedy=f"Remove {folder} and run `warraq models pull {name}`.",
-            )
+    assert record is not None
     return TrocrRecognizer.load(folder, name=name, version=record.revision[:12], device=device, beams=beams)
 
 

@@ -7,13 +7,14 @@ paper with another pen), and synthetic lines use the paper of real pages.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import re
 import unicodedata
 import xml.etree.ElementTree as ElementTree
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -238,17 +239,20 @@ def synthetic_sample(kind: str, material: Material, rng: np.random.Generator) ->
     hand = bool(rng.random() < 0.6)
     if kind == "arabic":
         font = material.arabic_fonts[rng.integers(len(material.arabic_fonts))]
-        line = render_line(
-            arabic_text(material.arabic_text, rng), font, rng, random_style(rng, rtl=True, hand=hand), paper
-        )
-        return _sample(line.pixels, ARABIC, hand, "synthetic-arabic")
+        style = random_style(rng, rtl=True, hand=hand)
+        line = render_line(arabic_text(material.arabic_text, rng), font, rng, style, paper)
+        # Type that is hardly distorted does not look written.
+        looks = None if hand and not style.pen and style.bend < 0.5 else hand
+        return _sample(_perhaps_boxed(line.pixels, rng), ARABIC, looks, "synthetic-arabic")
     if kind == "latin":
         font = material.latin_fonts[rng.integers(len(material.latin_fonts))]
         hand = hand or font.name.startswith(WRITTEN_FONTS)
-        line = render_line(
-            latin_text(material.latin_text, rng), font, rng, random_style(rng, rtl=False, hand=hand), paper
-        )
-        return _sample(line.pixels, LATIN, hand, "synthetic-latin")
+        style = random_style(rng, rtl=False, hand=hand)
+        if not hand and rng.random() < 0.2:
+            style = replace(style, slant=float(rng.uniform(0.12, 0.28)))  # italics
+        text = shelf_mark(rng) if rng.random() < 0.15 else latin_text(material.latin_text, rng)
+        line = render_line(text, font, rng, style, paper)
+        return _sample(_perhaps_boxed(line.pixels, rng), LATIN, hand, "synthetic-latin")
     if kind == "other":
         name, font = material.other_fonts[rng.integers(len(material.other_fonts))]
         style = random_style(rng, rtl=name == "Hebrew", hand=hand)
@@ -312,6 +316,38 @@ def latin_text(lines: Sequence[str], rng: np.random.Generator) -> str:
     start = int(rng.integers(0, max(1, len(words) - count + 1)))
     text = " ".join(words[start : start + count])
     return text.upper() if rng.random() < 0.12 else text
+
+
+def shelf_mark(rng: np.random.Generator) -> str:
+    """What archivists write on a leaf: a few letters and numbers, `MS-2D-041b`."""
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    parts = ["".join(letters[i] for i in rng.integers(0, 26, int(rng.integers(1, 4))))]
+    for _ in range(int(rng.integers(1, 4))):
+        number = str(rng.integers(0, 10 ** int(rng.integers(1, 5)))).zfill(int(rng.integers(1, 5)))
+        parts.append(number + letters[rng.integers(26)] if rng.random() < 0.3 else number)
+    mark = ("-", "_", " ", ".", "/", " - ")[rng.integers(6)].join(parts)
+    return mark + letters[rng.integers(26)].lower() if rng.random() < 0.5 else mark
+
+
+def _perhaps_boxed(pixels: GreyImage, rng: np.random.Generator, share: float = 0.08) -> GreyImage:
+    """Now and then with sides of a box around the line, as in tables and on slides."""
+    if rng.random() >= share:
+        return pixels
+    rows, columns = pixels.shape
+    out = pixels.copy()
+    shade, weight = int(np.percentile(pixels, 1)), int(rng.integers(1, 4))
+    left, right = (int(rng.integers(0, 12)) for _ in range(2))
+    top, bottom = (int(rng.integers(0, max(2, rows // 8))) for _ in range(2))
+    corners = [
+        (left, top),
+        (columns - 1 - right, top),
+        (columns - 1 - right, rows - 1 - bottom),
+        (left, rows - 1 - bottom),
+    ]
+    for one, other in itertools.pairwise([*corners, corners[0]]):
+        if rng.random() < 0.75:
+            cv2.line(out, one, other, shade, weight)
+    return out
 
 
 def _vocalise(word: str, rng: np.random.Generator) -> str:

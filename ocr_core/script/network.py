@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ocr_core.records import Script
 
@@ -19,7 +22,7 @@ class ScriptNet(nn.Module):
     Modern Neural Networks*, 2017); it is fitted on lines kept out of training and travels with the weights.
     """
 
-    def __init__(self, channels: tuple[int, ...] = (12, 24, 48, 64, 64), dropout: float = 0.2) -> None:
+    def __init__(self, channels: tuple[int, ...] = (16, 16, 32, 64, 64), dropout: float = 0.2) -> None:
         super().__init__()
         strides = (2, 2, 2, 1, 2)
         layers: list[nn.Module] = []
@@ -43,3 +46,14 @@ class ScriptNet(nn.Module):
         pooled = torch.cat([seen.mean(dim=(2, 3)), seen.amax(dim=(2, 3))], dim=1)  # [n, 128]
         out = self.head(self.drop(pooled))
         return out[:, :-1], out[:, -1]
+
+    def for_reading(self) -> ScriptNet:
+        """A copy that answers the same, up to rounding, in less time: batch norms folded, channels last."""
+        network = copy.deepcopy(self).eval()
+        layers = network.features
+        for place in range(0, len(layers), 3):
+            conv, norm = layers[place], layers[place + 1]
+            assert isinstance(conv, nn.Conv2d)
+            assert isinstance(norm, nn.BatchNorm2d)
+            layers[place], layers[place + 1] = fuse_conv_bn_eval(conv, norm), nn.Identity()
+        return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

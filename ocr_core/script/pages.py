@@ -20,6 +20,10 @@ MOST = 0.75
 MINORITY = 0.9
 """… a line differs from it only if it is this sure: else a squiggle would make a letter bilingual."""
 
+SURE_OF_HAND = 0.6
+HAND_FLOOR = 0.02
+"""No line is more certain than this about being print, or being written: so much a page of the other kind can outweigh."""
+
 
 @dataclass(frozen=True, slots=True)
 class LineScript:
@@ -31,6 +35,7 @@ class LineScript:
         hand: `hand`, `print`, or empty where that is not clear.
         latin, arabic, other, none: probabilities of the line by itself, sum 1; on a line of two scripts each
             has about its share.
+        written: probability that the line by itself is handwriting.
     """
 
     script: Script
@@ -40,6 +45,7 @@ class LineScript:
     arabic: float = 0.0
     other: float = 0.0
     none: float = 1.0
+    written: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,7 @@ class PageScript:
         confidence: of that decision, 0..1.
         lines: the lines again, in order, as they look in the light of the page: lines without letters have
             the script of their neighbours, uncertain ones the script of the page. NONE stays only on a page
-            of NONE.
+            of NONE. Whether a line is written or printed follows the page alike.
     """
 
     script: Script
@@ -85,6 +91,9 @@ def decide_page(lines: Sequence[LineScript], weights: Sequence[float] | None = N
         return PageScript(Script.NONE, sure, tuple(lines))
     judged = {i: _in_context(i, lines, weights, voters) for i in voters}
     judged = _with_most(judged, weights)
+    judged = {
+        i: replace(line, hand=_hand_in_context(i, lines, weights, voters)) for i, line in judged.items()
+    }
     settled = tuple(judged.get(i) or _like_neighbours(i, lines[i], judged) for i in range(len(lines)))
     found = {line.script for line in judged.values()}
     if len(found) == 1:
@@ -94,6 +103,30 @@ def decide_page(lines: Sequence[LineScript], weights: Sequence[float] | None = N
     rare = min(found, key=lambda s: max(line.confidence for line in judged.values() if line.script is s))
     sure = max(line.confidence for line in judged.values() if line.script is rare)
     return PageScript(Script.MIXED, sure, settled)
+
+
+def hand_of(probability: float) -> str:
+    """`hand`, `print`, or empty where it is not clear which."""
+    if probability >= SURE_OF_HAND:
+        return "hand"
+    return "print" if probability <= 1 - SURE_OF_HAND else ""
+
+
+def _hand_in_context(
+    index: int, lines: Sequence[LineScript], weights: Sequence[float], voters: Sequence[int]
+) -> str:
+    """Hand or print of one line given all others: Bayes' rule, with the smoothed share of the others as the prior."""
+    usual = sum(weights[i] for i in voters) / len(voters) or 1.0
+    others = [i for i in voters if i != index]
+    said = sum(weights[i] * lines[i].written for i in others)
+    prior = (usual + said) / (2 * usual + sum(weights[i] for i in others))
+    own = min(max(lines[index].written, HAND_FLOOR), 1 - HAND_FLOOR)
+    return hand_of(own * prior / (own * prior + (1 - own) * (1 - prior)))
+
+
+def told_page(script: Script, lines: Sequence[LineScript]) -> PageScript:
+    """A page whose script somebody has told: all its lines are of it, whatever they look like."""
+    return PageScript(script, 1.0, tuple(replace(line, script=script, confidence=1.0) for line in lines))
 
 
 def _with_most(judged: dict[int, LineScript], weights: Sequence[float]) -> dict[int, LineScript]:

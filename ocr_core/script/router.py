@@ -12,7 +12,7 @@ import numpy as np
 from ocr_core.errors import ModelError
 from ocr_core.models import WEIGHTS, verified_bytes
 from ocr_core.records import EngineStamp, LineImage, Script
-from ocr_core.script.pages import OTHER_FROM, LineScript, PageScript, decide_page
+from ocr_core.script.pages import OTHER_FROM, LineScript, PageScript, decide_page, hand_of
 from ocr_core.script.windows import Windows, cut_windows
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ log = logging.getLogger(__name__)
 
 _REMEDY = "Reinstall the package (pip install --force-reinstall warraq); the weights come with it."
 _CHUNK = 256  # windows a pass, so that memory does not grow with the page
-_SURE_OF_HAND = 0.6
 
 __all__ = ["LineScript", "PageScript", "ScriptRouter"]
 
@@ -31,7 +30,7 @@ class ScriptRouter:
     """Tells the script of lines and pages. Safe to share between threads; make one with `load`."""
 
     def __init__(self, network: ScriptNet, stamp: EngineStamp) -> None:
-        self._network = network.eval()
+        self._network = network.for_reading()
         self._stamp = stamp
 
     @property
@@ -109,11 +108,6 @@ def _line(scripts: Windows, hands: Windows, ink: Windows) -> LineScript:
     else:
         script, sure = (Script.ARABIC, arabic) if arabic > latin else (Script.LATIN, latin)
         sure /= max(latin + arabic, 1e-9)
-    hand = "" if script is Script.NONE else _hand(float(weight @ hands))
-    return LineScript(script, min(sure, 1.0), hand, latin, arabic, other, none)
-
-
-def _hand(probability: float) -> str:
-    if probability >= _SURE_OF_HAND:
-        return "hand"
-    return "print" if probability <= 1 - _SURE_OF_HAND else ""
+    written = float(weight @ hands)
+    hand = "" if script is Script.NONE else hand_of(written)
+    return LineScript(script, min(sure, 1.0), hand, latin, arabic, other, none, written)

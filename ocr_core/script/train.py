@@ -135,14 +135,15 @@ def gather_material(
         tuple(arabic_fonts),
         tuple(latin_fonts),
         tuple(other_fonts),
-        tuple(t for t in _arabic_lines(config.data) if not corpus.is_held_out(t, 20)),
+        tuple(t for t in arabic_lines(config.data) if not corpus.is_held_out(t, 20)),
         tuple(r.text for r in real if corpus.has_letters(r.text)),
         tuple(corpus.papers([config.data / "hooker", config.data / "stanford"], 600, rng, held_pages)),
         tuple(r for r in real),
     )
 
 
-def _arabic_lines(data: Path) -> list[str]:
+def arabic_lines(data: Path) -> list[str]:
+    """Lines of real Arabic text, without the signs of their transcribers."""
     text = (data / "text" / "arabic_maghribi_lines.txt").read_text(encoding="utf-8")
     return [" ".join(line.replace("#", " ").split()) for line in text.splitlines() if len(line.split()) >= 1]
 
@@ -154,7 +155,7 @@ def held_out_synthetic(config: TrainScriptConfig, material: Material) -> list[Sa
         tuple(fonts) or material.arabic_fonts,
         material.latin_fonts,
         material.other_fonts,
-        tuple(t for t in _arabic_lines(config.data) if corpus.is_held_out(t, 20)),
+        tuple(t for t in arabic_lines(config.data) if corpus.is_held_out(t, 20)),
         material.latin_text,
         material.papers,
     )

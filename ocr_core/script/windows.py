@@ -62,8 +62,18 @@ def scale_to_height(pixels: GreyImage, height: int = HEIGHT) -> GreyImage:
     """Scale to `height` rows with the proportions kept; columns are at least 2 and at most 200 heights."""
     rows, columns = pixels.shape
     width = int(np.clip(round(columns * height / rows), 2, 200 * height))
+    while pixels.shape[0] >= 2 * height and pixels.shape[1] >= 2 * width:
+        # By halves first: means of 2 × 2 pixels are many times faster than those of broken ones.
+        pixels = _halved(pixels)
+    rows = pixels.shape[0]
     how = cv2.INTER_AREA if rows > height else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(pixels, (width, height), interpolation=how), dtype=np.uint8)
+
+
+def _halved(pixels: GreyImage) -> GreyImage:
+    rows, columns = pixels.shape[0] // 2, pixels.shape[1] // 2
+    even = pixels[: 2 * rows, : 2 * columns]
+    return np.asarray(cv2.resize(even, (columns, rows), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def to_ink(image: GreyImage) -> Windows:
@@ -73,7 +83,7 @@ def to_ink(image: GreyImage) -> Windows:
     """
     ground = np.maximum(local_ground(image), 1)  # black all over is ground too
     ratio = np.asarray(cv2.divide(np.maximum(image, 1), ground, scale=255), dtype=np.uint8)
-    counts = np.cumsum(np.bincount(ratio.ravel(), minlength=256))
+    counts = np.cumsum(cv2.calcHist([ratio], [0], None, [256], [0, 256]))
     dark = min(int(np.searchsorted(counts, 0.01 * counts[-1])), 190)
     table = np.clip((250 - np.arange(256)) / (250 - dark), 0, 1).astype(np.float32)
-    return table[ratio]
+    return np.asarray(cv2.LUT(ratio, table), dtype=np.float32)

@@ -22,8 +22,9 @@ from torch import Tensor, nn
 from ocr_core.errors import UsageError
 from ocr_core.ground import fade_outside
 from ocr_core.models.card import DataSource, Figure, ModelCard, sha256_of, write_card
+from ocr_core.recognizers.model_folder import WEIGHTS_FILE
 from ocr_core.recognizers.trocr import KIND, TrocrRecognizer, stamp_of
-from ocr_core.recognizers.trocr_file import WEIGHTS_FILE, TrocrFolder, load_folder, save_folder
+from ocr_core.recognizers.trocr_file import TrocrFolder, load_folder, save_folder
 from ocr_core.recognizers.trocr_images import model_input, prepared
 from ocr_core.recognizers.trocr_pull import model_folder
 from ocr_core.records import EngineStamp, GreyImage

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from ocr_core.pipeline.fingerprint import Fingerprints
 from ocr_core.pipeline.prepare import PreparedPage
 from ocr_core.pipeline.read import Deferred, PageReader
+from ocr_core.recognizers.glyphs import GlyphRecognizer
 from ocr_core.records import (
     EngineStamp,
     Line,
@@ -20,6 +23,7 @@ from ocr_core.records import (
     Point,
     Script,
     SourceFile,
+    Status,
     Transcript,
     line_id,
     page_id,
@@ -31,6 +35,7 @@ STAMP = EngineStamp("by-number", "1")
 CERTAIN = {
     Script.ARABIC: LineScript(Script.ARABIC, 1.0, "print", arabic=1.0, none=0.0),
     Script.LATIN: LineScript(Script.LATIN, 1.0, "print", latin=1.0, none=0.0),
+    Script.OTHER: LineScript(Script.OTHER, 1.0, "print", other=1.0, none=0.0),
 }
 
 
@@ -67,9 +72,9 @@ def two_columns(rotation: int = 0) -> PreparedPage:
     return PreparedPage(page, 1000, 250, None, "image", rotation, lines=tuple(lines), images=tuple(images))
 
 
-def read(page: PreparedPage, scripts: Sequence[Script]) -> PageResult:
+def read(page: PreparedPage, scripts: Sequence[Script], script: Script | None = None) -> PageResult:
     engines = {Script.ARABIC: ByNumber(), Script.LATIN: ByNumber(), Script.OTHER: Deferred("none")}
-    [result] = PageReader(Told(scripts), engines, Fingerprints({}, {})).read([page])
+    [result] = PageReader(Told(scripts), engines, Fingerprints({}, {}), script).read([page])
     assert isinstance(result, PageResult)
     return result
 
@@ -98,3 +103,57 @@ def test_columns_of_arabic_are_read_from_the_right(scripts: list[Script], texts:
 def test_lines_of_a_turned_page_stay_as_the_layout_put_them() -> None:
     result = read(two_columns(rotation=90), [Script.ARABIC] * 4)
     assert "".join(r.transcript.text for r in result.lines if r.transcript) == "1234"
+
+
+def test_a_script_that_is_told_is_that_of_every_line() -> None:
+    result = read(two_columns(), [Script.LATIN, Script.OTHER, Script.LATIN, Script.ARABIC], Script.ARABIC)
+    assert (result.script, result.script_confidence, result.status) == (Script.ARABIC, 1.0, Status.DONE)
+    assert {(r.script, r.script_confidence, r.line.direction) for r in result.lines} == {
+        (Script.ARABIC, 1.0, "rtl")
+    }
+    assert "".join(r.transcript.text for r in result.lines if r.transcript) == "3412"
+
+
+class Numbers(ByNumber):
+    """Says how many pictures it was given."""
+
+    def __init__(self) -> None:
+        self.read = 0
+
+    def recognize(self, images: Sequence[LineImage]) -> list[Transcript]:
+        self.read += len(images)
+        return super().recognize(images)
+
+
+@pytest.mark.parametrize(("script", "engine"), [(Script.ARABIC, "glyphs"), (Script.LATIN, "by-number")])
+def test_an_isolated_glyph_on_an_arabic_page_goes_to_the_reader_of_glyphs(
+    script: Script, engine: str
+) -> None:
+    page = two_columns()
+    seven = np.full((100, 110), 225, np.uint8)
+    cv2.polylines(seven, [np.array([(30, 25), (55, 75), (80, 25)], np.int32)], False, (30,), 6, cv2.LINE_AA)
+    corner = np.array([[1.0, 0, 200], [0, 1, 700]])
+    name = line_id(page.page.page_id, 4)
+    outline = ((200, 700), (310, 700), (310, 800), (200, 800))
+    page = replace(
+        page,
+        lines=(*page.lines, Line(name, 4, outline, ((200, 780), (310, 780)))),
+        images=(*page.images, LineImage(name, seven, 80, corner)),
+    )
+    lines = Numbers()
+    engines = {Script.ARABIC: lines, Script.LATIN: lines, Script.OTHER: Deferred("none")}
+    reader = PageReader(Told([script] * 5), engines, Fingerprints({}, {}), None, GlyphRecognizer.load())
+    [result] = reader.read([page])
+    assert isinstance(result, PageResult)
+    [found] = [r.transcript for r in result.lines if r.transcript and r.line.box.y0 == 700]
+    assert found.engine.name == engine
+    if engine == "glyphs":
+        assert (found.text, lines.read) == ("٧", 5)
+        [word] = found.words
+        assert (
+            np.abs(
+                np.array([word.box.x0, word.box.y0, word.box.x1, word.box.y1]) - (227, 722, 284, 779)
+            ).max()
+            <= 2
+        )
+    assert result.status is Status.DONE

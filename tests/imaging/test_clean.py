@@ -114,6 +114,20 @@ def test_a_black_surround_becomes_white() -> None:
     assert grey[:30].min() > 200 and grey[:, -40:].min() > 200
 
 
+def test_a_black_frame_within_a_white_margin_becomes_white() -> None:
+    page = np.full((1600, 1200), 250, np.uint8)
+    page[60:-60, 60:-60] = 8
+    page[130:-130, 130:-130] = write(paper(1340, 940), list(range(100, 1300, 70)), size=1.0)
+    clean = clean_page(page)
+    assert np.percentile(clean.grey, 4) > 150 and clean.skew_deg == pytest.approx(0, abs=0.1)
+
+
+def test_a_dark_plate_stays() -> None:
+    page = write(paper(), LINES[:8])
+    page[760:1200, 150:850] = 30
+    assert (clean_page(page).grey[700:980, 180:680] < 60).mean() > 0.95
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (1, 400), (10, 5000), (5000, 10), (7, 7), (47, 47), (60, 90)])
 @pytest.mark.parametrize("value", [0, 255])
 def test_pages_of_any_size_pass(shape: tuple[int, int], value: int) -> None:

@@ -100,6 +100,24 @@ def test_ink_outside_the_outline_fades() -> None:
     assert int(region.min()) > 190
 
 
+def test_light_writing_on_a_dark_ground_is_cut_as_dark_on_light() -> None:
+    curve = _curve("level")
+    page = _page(curve)
+    straight = rectify_line(page, curve[::20], _outline(curve))
+    turned = rectify_line(np.asarray(255 - page, np.uint8), curve[::20], _outline(curve))
+    assert np.array_equal(turned.image, straight.image)
+    assert float(np.median(turned.faded())) > 180
+
+
+def test_a_dark_edge_and_a_bar_leave_a_strip_as_it_is() -> None:
+    curve = _curve("level")
+    page = _page(curve)
+    page[150:175] = 20  # a rule as thick as a third of the strip
+    page[:, :200] = 20  # and the dark beside the sheet
+    strip = rectify_line(page, curve[::20], _outline(curve))
+    assert float(np.median(strip.image[-20:, 300:])) > 180
+
+
 def test_affine_leads_from_the_strip_back_to_the_page() -> None:
     curve = _curve("slope")
     strip = rectify_line(_page(curve), curve[::20], _outline(curve))
@@ -180,6 +198,21 @@ def test_crops_of_a_page_keep_count_order_and_ids() -> None:
     assert [i.line_id for i in images] == ["p-00001-0000", "p-00001-0001"]
     assert all(i.pixels.ndim == 2 and min(i.pixels.shape) > 20 for i in images)
     assert crop_lines(_page(curve), []) == []
+
+
+def test_large_small_letters_get_room() -> None:
+    """Typescript, whose capitals are hardly higher than its small letters, is cut with more ground around it."""
+    page = np.full((600, 900), 240, np.uint8)
+    lines = []
+    for i, y in enumerate(range(100, 500, 80)):
+        for x in range(60, 840, 14):
+            page[y - 30 : y, x : x + 6] = 20
+        outline = ((55, y - 36), (845, y - 36), (845, y + 4), (55, y + 4))
+        lines.append(Line(f"p-00001-{i:04d}", i, outline, ((60, y), (840, y))))
+    for image in crop_lines(page, lines):
+        rows = np.flatnonzero(image.pixels.min(axis=1) < 100)
+        assert 0.25 < len(rows) / len(image.pixels) < 0.4  # cut close, 30 of 40 pixels would be letters
+        assert rows[-1] == pytest.approx(image.baseline_y, abs=3)
 
 
 @pytest.mark.parametrize("baseline", [np.zeros((1, 2)), np.ones((3, 2))])

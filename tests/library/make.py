@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from ocr_core import records as r
+from ocr_core.config import RunSettings
+from ocr_core.library import RunRecord
 
 CRNN = r.EngineStamp("crnn", "1.0", "ab" * 32)
 
@@ -76,4 +79,18 @@ def failure(
         doc_id=page.doc_id if page else "",
         page_number=page.number if page else 0,
         attempts=attempts,
+    )
+
+
+def run_record(run_id: str, settings: RunSettings) -> RunRecord:
+    return RunRecord(
+        run_id=run_id,
+        collection=settings.collection,
+        sources=tuple(map(str, settings.sources)),
+        started_at=datetime.now(UTC),
+        finished_at=None,
+        state="completed",
+        settings=settings.model_dump(mode="json"),
+        warraq_version="1",
+        counts={},
     )

@@ -13,22 +13,32 @@ from ocr_core.errors import MissingDependency, UsageError
 from ocr_core.models.remote import MODELS_VARIABLE
 from ocr_core.recognizers.protocol import Recognizer
 from ocr_core.recognizers.published import pull_published
+from ocr_core.recognizers.qwen_pull import pull_qwen
 from ocr_core.recognizers.register import LOADERS, load_reader, reader_cards
 from ocr_core.recognizers.trocr_pull import pull_trocr
 from ocr_core.records import Failure, LineImage, Transcript
 from tests.recognizers.published_weights import checkpoint
 from tests.recognizers.tiny_trocr import publish, save_tiny_trocr
 
-NAMES = ("crnn-ar", "crnn-latin", "crnn-published", "glyphs", "glyphs-published", "trocr-base-handwritten")
+NAMES = (
+    "crnn-ar",
+    "crnn-latin",
+    "crnn-published",
+    "glyphs",
+    "glyphs-published",
+    "qwen-vl-arabic",
+    "trocr-base-handwritten",
+)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def pulled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def pulled(tiny_qwen: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("models")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(MODELS_VARIABLE, str(folder))
         pull_published(source=checkpoint(folder / "best_model.pth"))
         pull_trocr(source=publish(save_tiny_trocr(folder / "tiny"), folder / "published"))
+        pull_qwen(source=tiny_qwen)
         yield folder
 
 

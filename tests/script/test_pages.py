@@ -123,3 +123,25 @@ def test_page_number_that_looks_like_letters_does_not_mix_the_page():
     number = LineScript(Script.LATIN, 0.99, latin=0.66, arabic=0.0, other=0.16, none=0.18)
     page = decide_page([line(0.99)] * 12 + [number])
     assert page.script is Script.ARABIC
+
+
+def written(probability: float) -> LineScript:
+    return LineScript(Script.LATIN, 1.0, latin=1.0, none=0.0, written=probability)
+
+
+def test_worked_answer_of_a_line_that_follows_its_page_s_hand():
+    # Three printed lines beside it say 0.1 each, one line of each kind was believed before: (1 + 0.3) / (2 + 3) = 0.26 for
+    # handwriting. The line's own 0.7 makes 0.7 · 0.26 / (0.7 · 0.26 + 0.3 · 0.74) = 0.45, which is neither.
+    page = decide_page([written(0.1)] * 3 + [written(0.7)])
+    assert [line.hand for line in page.lines] == ["print"] * 3 + [""]
+    # Beside nine of them, (1 + 0.9) / 11 = 0.17 and 0.33: print.
+    assert decide_page([written(0.1)] * 9 + [written(0.7)]).lines[-1].hand == "print"
+
+
+def test_a_signature_under_a_printed_letter_stays_written():
+    page = decide_page([written(0.05)] * 12 + [written(0.995)])
+    assert [line.hand for line in page.lines] == ["print"] * 12 + ["hand"]
+
+
+def test_lines_without_letters_have_no_hand_of_their_own():
+    assert decide_page([written(0.9), NOTHING]).lines[1].hand == ""

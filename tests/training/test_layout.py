@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from ocr_core.errors import ModelError, UsageError
-from ocr_core.layout.maps import line_maps, load_network
+from ocr_core.layout.maps import line_maps
 from ocr_core.models import read_card
+from ocr_core.models.opencv import load_network
 from ocr_core.training.checkpoints import CHECKPOINT, load_checkpoint
 from ocr_core.training.layout import layout_loss, stacked, train_layout
 from ocr_core.training.layout_augment import distorted_piece, plain_piece

@@ -1,0 +1,97 @@
+"""Shards of workers that fell silent, as a real Prefect server has them; only the clock of the watcher is turned by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.objects import FlowRun
+from prefect.states import Pending, Running
+
+from flows.shards.orphans import BEATS_MISSED, SECONDS_BETWEEN_BEATS, Orphans
+from flows.shards.pools import ensure_reading, readings
+from ocr_core.errors import UsageError
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+BEAT = 10
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def client(prefect_server: None) -> Iterator[SyncPrefectClient]:
+    with get_client(sync_client=True) as client:
+        yield client
+
+
+@pytest.fixture
+def pool(client: SyncPrefectClient) -> str:
+    name = f"pool-{uuid4().hex[:8]}"
+    ensure_reading(client, name, limit=2)
+    return name
+
+
+def taken(client: SyncPrefectClient, pool: str, worker: str | None, state: object) -> FlowRun:
+    [deployment] = readings(client, [pool])
+    shard = {"settings": {"sources": ["/in"], "library": "/library"}, "run_id": "r", "pages": ["p"]}
+    run = client.create_flow_run_from_deployment(
+        deployment.id, parameters={"shard": shard}, labels={"prefect.worker.name": worker} if worker else {}
+    )
+    client.set_flow_run_state(run.id, state)
+    return run
+
+
+def beat(client: SyncPrefectClient, pool: str, worker: str) -> None:
+    client.send_worker_heartbeat(pool, worker, heartbeat_interval_seconds=BEAT)
+
+
+def test_a_silent_worker_loses_its_shard_and_no_other_does(client: SyncPrefectClient, pool: str) -> None:
+    clock = Clock()
+    orphans = Orphans(pool, clock)
+    beat(client, pool, "silent")
+    beat(client, pool, "lively")
+    lost = taken(client, pool, "silent", Running())
+    taken(client, pool, "lively", Running())
+    assert orphans.living(client) == {"silent", "lively"}
+    for _ in range(BEATS_MISSED):
+        clock.now += BEAT
+        beat(client, pool, "lively")
+        assert orphans.release(client) == []
+    clock.now += 1
+    assert [run.id for run in orphans.release(client)] == [lost.id]
+    assert orphans.living(client) == {"lively"}
+    state = client.read_flow_run(lost.id).state
+    assert state is not None
+    assert state.is_crashed()
+    assert orphans.release(client) == []
+    beat(client, pool, "silent")
+    assert orphans.living(client) == {"silent", "lively"}
+
+
+def test_a_shard_whose_worker_died_before_it_gave_its_name_is_released(
+    client: SyncPrefectClient, pool: str
+) -> None:
+    clock = Clock()
+    orphans = Orphans(pool, clock)
+    run = taken(client, pool, None, Pending())
+    assert orphans.release(client) == []
+    clock.now += BEATS_MISSED * SECONDS_BETWEEN_BEATS + 1
+    assert [lost.id for lost in orphans.release(client)] == [run.id]
+
+
+def test_pools_and_deployments_can_be_made_again(client: SyncPrefectClient, pool: str) -> None:
+    [before] = readings(client, [pool])
+    for limit, expected in ((None, 2), (3, 3)):
+        ensure_reading(client, pool, limit=limit)
+        [after] = readings(client, [pool])
+        assert after == before
+        assert client.read_work_pool(pool).concurrency_limit == expected
+    with pytest.raises(UsageError, match="no pool of readers named nothing"):
+        readings(client, [pool, "nothing"])

@@ -1,0 +1,198 @@
+"""Real workers on a real Prefect server, killed and stopped by signals: nothing is lost, nothing is read twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psutil
+import pytest
+from PIL import Image
+
+from flows.shards.watched import ReaderEnded, WatchedReader
+from flows.shards.worker import pinned
+from ocr_core.config import RunSettings
+from ocr_core.library import Library, status
+from tasks.shard import kept_reader
+from tests.conftest import ROOT
+
+PAGES = 24
+
+
+@pytest.fixture(scope="module")
+def archive(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Small Arabic pages, each with other lines."""
+    folder = tmp_path_factory.mktemp("archive")
+    [scan] = (samples / "arabic").glob("*وهران*")
+    with Image.open(scan) as page:
+        for number in range(PAGES):
+            top = 120 + 40 * number
+            page.crop((0, top, page.width, top + 500)).save(folder / f"page_{number:02}.jpg", quality=90)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def expected(prefect_server: None, archive: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
+    """What the same pages say when they are read here."""
+    from flows.digitize import digitize
+
+    path = tmp_path_factory.mktemp("expected") / "library"
+    digitize(RunSettings.model_validate({"sources": [archive], "library": path}))
+    return content(path)
+
+
+def content(path: Path) -> list[Any]:
+    query = "SELECT line_id, x0, y0, x1, y1, text, engine, model_sha256 FROM lines ORDER BY line_id"
+    with closing(Library.open(path).connect()) as con:
+        return con.execute(query).fetchall()
+
+
+def published(path: Path) -> int:
+    """How often a page was published as read, in all runs together."""
+    if not (path / "warraq.toml").exists():
+        return 0
+    with closing(Library.open(path).connect()) as con:
+        [(count,)] = con.execute("SELECT count(*) FROM pages_history WHERE status = 'done'").fetchall()
+    return int(count)
+
+
+def reader_of(worker: subprocess.Popen[str]) -> psutil.Process | None:
+    """The process below a worker that holds the models."""
+    for child in psutil.Process(worker.pid).children():
+        with suppress(psutil.Error):  # it has ended meanwhile
+            if "flows.shards.reader" in child.cmdline():
+                return child
+    return None
+
+
+@pytest.fixture
+def warraq(prefect_server: None) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """The command line with the server of the tests; ended with the test."""
+    from prefect.settings import PREFECT_API_URL
+
+    started: list[subprocess.Popen[str]] = []
+
+    def begin(*arguments: str | Path) -> subprocess.Popen[str]:
+        environment = {
+            **os.environ,
+            "PREFECT_API_URL": str(PREFECT_API_URL.value()),
+            "PREFECT_WORKER_HEARTBEAT_SECONDS": "2",
+            "PREFECT_WORKER_QUERY_SECONDS": "0.5",
+        }
+        command = [sys.executable, "-m", "flows", *map(str, arguments)]
+        started.append(
+            subprocess.Popen(command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE)
+        )
+        return started[-1]
+
+    yield begin
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def wait_for(happens: Callable[[], object], within: float = 180) -> None:
+    end = time.monotonic() + within
+    while not happens():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+@pytest.mark.timeout(400)
+def test_workers_that_are_killed_or_stand_still_lose_nothing(
+    archive: Path, expected: list[Any], warraq: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    from flows.shards.pools import connect, ensure_reading
+
+    library = tmp_path / "library"
+    serve = ("worker", "--device", "cpu", "--pool", "shared", "--limit", "2", "--workers", "1")
+    with connect() as client:
+        ensure_reading(client, "shared", limit=2)
+    killed = warraq(*serve)
+    run = warraq("run", archive, "--library", library, "--pool", "shared", "--workers", "1", "--json")
+    wait_for(lambda: published(library))
+    reader = reader_of(killed)
+    killed.kill()
+    killed.wait()
+    before = published(library)
+    assert before < PAGES
+    # The models leave the memory with the worker, and its shard does not block its place for ever.
+    assert reader is None or psutil.wait_procs([reader], timeout=20)[1] == []
+
+    frozen, sound = warraq(*serve), warraq(*serve)
+    wait_for(lambda: reader_of(frozen))
+    wait_for(lambda: published(library) > before)
+    family = [psutil.Process(frozen.pid), *psutil.Process(frozen.pid).children(recursive=True)]
+    for process in family:
+        process.send_signal(signal.SIGSTOP)
+
+    out, _ = run.communicate(timeout=240)
+    here, elsewhere = map(json.loads, out.splitlines())
+    assert run.returncode == 0
+    assert (here["discovered"], here["pending"]) == (PAGES, PAGES)
+    assert (elsewhere["discovered"], elsewhere["done"], elsewhere["failed"]) == (PAGES, PAGES, 0)
+    assert content(library) == expected
+    assert published(library) == PAGES
+    [collection] = status(Library.open(library))["collections"]
+    assert (collection["done"], collection["pending"], collection["failed"]) == (PAGES, 0, 0)
+    assert sound.poll() is None
+    for process in family[1:]:  # what lost its worker ends
+        process.send_signal(signal.SIGCONT)
+
+
+def test_the_next_shard_finds_the_models_loaded(archive: Path, tmp_path: Path) -> None:
+    settings = RunSettings.model_validate({"sources": [archive], "library": tmp_path / "a"})
+    reader = kept_reader(settings, threads=1)
+    other = {"library": tmp_path / "b", "batch_pages": 1, "upgrade": True}
+    assert kept_reader(settings.model_copy(update=other), threads=1) is reader
+    assert kept_reader(settings.model_copy(update={"decoding": "greedy"}), threads=1) is not reader
+
+
+def test_without_a_server_it_says_how_to_start_one(tmp_path: Path) -> None:
+    environment = {**os.environ, "PREFECT_HOME": str(tmp_path)}
+    environment.pop("PREFECT_API_URL", None)
+    for address, why in (
+        ({}, "none is named"),
+        ({"PREFECT_API_URL": "http://127.0.0.1:9/api"}, "does not answer"),
+    ):
+        command = [sys.executable, "-m", "flows", "worker", "--device", "cpu"]
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment | address, text=True, capture_output=True, timeout=60
+        )
+        assert done.returncode == 3
+        assert why in done.stderr
+        assert "prefect server start" in done.stderr
+
+
+def test_a_reader_that_hangs_or_dies_is_replaced() -> None:
+    with WatchedReader("cpu", 1, silence_s=0.5) as reader:
+        first = reader.start({})
+        assert reader.start({}) == first
+        os.kill(first, signal.SIGSTOP)
+        with pytest.raises(ReaderEnded, match="no sign of life"):
+            reader.read(uuid4())
+        second = reader.start({})
+        assert second != first
+        os.kill(second, signal.SIGKILL)
+        with pytest.raises(ReaderEnded, match="code -9"):
+            reader.read(uuid4())
+        third = reader.start({"CUDA_VISIBLE_DEVICES": "1"})
+        assert third not in (first, second)
+    assert not any(map(psutil.pid_exists, (first, second, third)))
+
+
+def test_the_gpu_of_a_device() -> None:
+    assert pinned("cuda:1", None) == ("cuda", {"CUDA_VISIBLE_DEVICES": "1"})
+    assert pinned("cuda:1", "4,6") == ("cuda", {"CUDA_VISIBLE_DEVICES": "6"})
+    assert pinned("cuda:0", "GPU-8932f937") == ("cuda", {"CUDA_VISIBLE_DEVICES": "GPU-8932f937"})
+    assert pinned("auto", "4,6") == ("auto", {})
+    assert pinned("cpu", None) == ("cpu", {})
