@@ -21,6 +21,7 @@ from ocr_core.exports.pictures import Pictures
 from ocr_core.pipeline.line_pictures import cut_line
 from ocr_core.records import Box
 from ocr_core.viewer.kept import Newest
+from ocr_core.viewer.turning import turned_box, turned_image
 
 Size = Literal["page", "thumb"]
 
@@ -57,16 +58,21 @@ class PagePictures:
         self._images: Newest[bytes] = Newest(_KEPT_BYTES, len)
 
     def image(self, page: Mapping[str, Any], size: Size) -> bytes:
-        """The page as a JPEG file no larger than its size allows."""
-        return self._kept(f"{page['page_id']} {size}", lambda: _reduced(self._original(page), LONGEST[size]))
+        """The page as a JPEG file no larger than its size allows: a `page` as it lies in the file, a `thumb` upright."""
+        turn = page["rotation"] if size == "thumb" else 0
+        name = f"{page['page_id']} {size} {turn}"
+        return self._kept(name, lambda: _reduced(self._original(page), LONGEST[size], turn))
 
     def crop(self, page: Mapping[str, Any], box: Box) -> bytes:
-        """The part of a page that holds a line, as a JPEG file.
+        """The part of a page that holds a line, upright, as a JPEG file.
 
         Args:
             box: in pixels of the original page; what lies outside of the page is left out.
         """
-        return self._kept(f"{page['page_id']} {box}", lambda: _cropped(self._original(page), box))
+        turn = page["rotation"]
+        return self._kept(
+            f"{page['page_id']} {box} {turn}", lambda: _cropped(self._original(page), box, turn)
+        )
 
     def _kept(self, name: str, make: Callable[[], bytes]) -> bytes:
         def in_turn() -> bytes:
@@ -105,20 +111,21 @@ def _path(page: Mapping[str, Any]) -> Path:
     return Path(page["root"]) / relative
 
 
-def _reduced(data: bytes, longest: int) -> bytes:
+def _reduced(data: bytes, longest: int, rotation: int | None) -> bytes:
     with _opened(data) as image:
-        if max(image.size) <= longest:
+        if max(image.size) <= longest and not rotation:
             return data
         image.draft(
             None, (longest, longest)
         )  # JPEG is decoded at a fraction of its size where that is enough
         image.thumbnail((longest, longest))
-        return _jpeg(image)
+        return _jpeg(turned_image(image, rotation))
 
 
-def _cropped(data: bytes, box: Box) -> bytes:
+def _cropped(data: bytes, box: Box, rotation: int | None) -> bytes:
     with _opened(data) as image:
-        picture = cut_line(np.asarray(image), _inside(box, image.width, image.height))
+        box = turned_box(_inside(box, image.width, image.height), image.width, image.height, rotation)
+        picture = cut_line(np.asarray(turned_image(image, rotation)), box)
     picture.thumbnail((12 * CROP_HEIGHT, CROP_HEIGHT))
     return _jpeg(picture)
 

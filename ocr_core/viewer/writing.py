@@ -23,7 +23,9 @@ from ocr_core.audit.transcriptions import (
     open_lines,
     samples,
 )
+from ocr_core.records import Box
 from ocr_core.viewer.shared import AuditId, Here, LineId, Shared, asks_for_part, page_row, render, shared
+from ocr_core.viewer.turning import svg_transform, turned_box
 
 MOST_CHARS = 4000
 
@@ -100,13 +102,14 @@ def _on_desk(here: Shared, line: SampleLine) -> dict[str, Any]:
     """What a transcriber sees of a line: its place on the page, and nothing of its reading.
 
     Returns:
-        `view`: x, y, width and height of the part of the page that is shown, in its pixels.
+        `view`: x, y, width and height of the part of the upright page that is shown, in its pixels; `turn` makes it upright.
     """
     page = page_row(here, line.page_id)
-    box = line.box
-    above = max(box.height, 40)
-    x0, x1 = max(0, box.x0 - above), min(page["width"], box.x1 + above)
-    y0, y1 = max(0, box.y0 - above), min(page["height"], box.y1 + above)
+    size = page["width"], page["height"], page["rotation"]
+    sheet, box = turned_box(Box(0, 0, *size[:2]), *size), turned_box(line.box, *size)
+    around = max(box.height, 40)
+    x0, x1 = max(0, box.x0 - around), min(sheet.x1, box.x1 + around)
+    y0, y1 = max(0, box.y0 - around), min(sheet.y1, box.y1 + around)
     return {
         "number": line.number,
         "line_id": line.line_id,
@@ -117,5 +120,6 @@ def _on_desk(here: Shared, line: SampleLine) -> dict[str, Any]:
         "outline": " ".join(f"{x},{y}" for x, y in line.polygon),
         "width": page["width"],
         "height": page["height"],
+        "turn": svg_transform(*size),
         "view": (x0, y0, x1 - x0, y1 - y0),
     }

@@ -19,7 +19,7 @@ from tests.conftest import ROOT
 from tests.exports.make import HOSTILE, document, page_of, sample_page
 from tests.library.make import document as invented
 from tests.library.make import failure
-from tests.viewer.make import HOST, HOSTILE_PATH, Shown, draw_sample
+from tests.viewer.make import HOST, HOSTILE_PATH, Shown, draw_sample, lying_on_its_side, on_its_side
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +39,7 @@ def shown(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Shown:
         1,
         outside.stat().st_size,
     )
+    side = lying_on_its_side(samples / "letters" / "JDH_2_16_144_001.jpg", root)
     library = Library.create(root / "library")
     run = RunRecord(
         "run-1",
@@ -55,7 +56,7 @@ def shown(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Shown:
     library.publish(
         "run-1",
         "letters",
-        documents=[letter, arabic, print_, hostile, escaping],
+        documents=[letter, arabic, print_, hostile, escaping, side],
         results=[
             sample_page(letter.page(1), truths / "JDH_2_16_144_001.xml"),
             sample_page(arabic.page(1), truths / "synthetic-arithmetic.xml", direction="rtl"),
@@ -68,6 +69,7 @@ def shown(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Shown:
             ),
             page_of(hostile.page(1), HOSTILE),
             page_of(escaping.page(1), ["a line"]),
+            on_its_side(sample_page(side.page(1), truths / "JDH_2_16_144_001.xml")),
         ],
         failures=[
             failure(HOSTILE_PATH, hostile.page(2), kind="<b>kind</b>"),
@@ -75,7 +77,7 @@ def shown(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Shown:
         ],
         run=run,
     )
-    ids = [d.page(1).page_id for d in (letter, arabic, print_, hostile, escaping)]
+    ids = [d.page(1).page_id for d in (letter, arabic, print_, hostile, escaping, side)]
     return Shown(library.root, *ids)
 
 

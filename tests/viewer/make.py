@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from PIL import Image
+
+from ocr_core import records as r
 from ocr_core.library import Library
+from tests.exports.make import document
 
 HOST = "http://localhost:8400"
 HOSTILE_PATH = "x/\"><img src=x onerror=alert(1)>&amp;'<script>alert(2)</script>\u202egnp.tif"
@@ -23,6 +27,32 @@ class Shown:
     print: str
     hostile: str
     escaping: str
+    side: str
+
+
+def lying_on_its_side(scan: Path, root: Path) -> r.Document:
+    """The scan as a file that has to be turned clockwise to be read."""
+    path = root / "scans" / "side" / "letter.png"
+    path.parent.mkdir(parents=True)
+    with Image.open(scan) as image:
+        image.transpose(Image.Transpose.ROTATE_90).save(path)  # against the clock
+    return document(path, root / "scans")
+
+
+def on_its_side(page: r.PageResult) -> r.PageResult:
+    """The result of a page as that of `lying_on_its_side`."""
+
+    def moved(points: tuple[r.Point, ...]) -> tuple[r.Point, ...]:
+        return tuple((y, page.width - 1 - x) for x, y in points)
+
+    lines = tuple(
+        replace(
+            line,
+            line=replace(line.line, polygon=moved(line.line.polygon), baseline=moved(line.line.baseline)),
+        )
+        for line in page.lines
+    )
+    return replace(page, width=page.height, height=page.width, rotation=90, lines=lines)
 
 
 def draw_sample(library: Library, lines: Sequence[tuple[str, int]]) -> None:

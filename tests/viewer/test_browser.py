@@ -144,6 +144,24 @@ def test_lines_and_text_point_at_each_other(browser: Browser) -> None:
     assert browser.one(".line.chosen").get_attribute("data-line") == "2"
 
 
+def test_a_page_on_its_side_stands_upright_with_its_lines(browser: Browser) -> None:
+    for page in (browser.shown.letter, browser.shown.side):
+        browser.open(f"/pages/{page}")
+        browser.until("document.querySelector('.sheet img').naturalWidth > 0")
+        sheet, line = browser.rect(".sheet"), browser.rect(".outline[data-line='9']")
+        image = browser.rect(".sheet img")
+        assert (image["x"], image["width"]) == pytest.approx((sheet["x"], sheet["width"]), abs=1)
+        place = [(line["x"] - sheet["x"]) / sheet["width"], (line["y"] - sheet["y"]) / sheet["height"]]
+        place += [line["width"] / sheet["width"], line["height"] / sheet["height"]]
+        if page == browser.shown.letter:
+            wanted = place
+    assert place == pytest.approx(wanted, abs=0.005)
+    browser.press("r")
+    browser.until("document.querySelector('.outline').getBoundingClientRect().height > 0")
+    turned = browser.rect(".outline[data-line='9']")
+    assert turned["height"] > 2 * turned["width"]
+
+
 def test_a_line_is_corrected_by_keys(browser: Browser) -> None:
     page = browser.shown.arabic
     browser.open(f"/pages/{page}#l3")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
+import numpy as np
 import pytest
 from lxml import html
 from PIL import Image
@@ -29,7 +30,7 @@ def texts(page: html.HtmlElement, selector: str) -> list[str]:
 
 def test_the_first_page_tells_what_the_library_holds(client: TestClient) -> None:
     page = seen(client, "/")
-    assert "on 7 pages of 5 documents" in texts(page, ".sums")[0]
+    assert "on 8 pages of 6 documents" in texts(page, ".sums")[0]
     assert texts(page, ".cards h3") == ["letters"]
     assert "2 pages failed" in texts(page, ".notice")[0]
 
@@ -142,6 +143,21 @@ def test_images_are_those_of_the_page(client: TestClient, shown: Shown, samples:
     with Image.open(io.BytesIO(client.get(f"/pages/{shown.print}/page.jpg").content)) as image:
         assert image.size == (1749, 2481)
     assert client.get(f"/pages/{shown.letter}/huge.jpg").status_code == 404
+
+
+def test_a_page_that_lies_on_its_side_is_shown_upright(client: TestClient, shown: Shown) -> None:
+    upright, side = (Library.open(shown.root).page(page) for page in (shown.letter, shown.side))
+    for ours, theirs in zip(upright.lines[:3], side.lines[:3], strict=True):
+        pictures = []
+        for page, line in ((shown.letter, ours), (shown.side, theirs)):
+            box = ",".join(str(line[name]) for name in ("x0", "y0", "x1", "y1"))
+            answer = client.get(f"/pages/{page}/lines/{box}.jpg")
+            pictures.append(np.asarray(Image.open(io.BytesIO(answer.content)).convert("L"), float))
+        assert pictures[0].shape == pictures[1].shape
+        assert np.abs(pictures[0] - pictures[1]).mean() < 3  # but for the losses of JPEG
+    with Image.open(io.BytesIO(client.get(f"/pages/{shown.side}/thumb.jpg").content)) as thumb:
+        assert thumb.height > thumb.width
+    assert seen(client, f"/pages/{shown.side}").cssselect(".sheet")[0].get("data-rotation") == "90"
 
 
 @pytest.mark.parametrize("box", ["0,0,0,0", "5,5,1,1", "0,0,1,99999999", "-1,0,5,5", "a,b,c,d", "1,2,3"])

@@ -12,7 +12,7 @@ addEventListener("hashchange", () => {
   if (line) stage.choose(line, { scroll: true });
 });
 
-const KEYS = { "+": "in", "=": "in", "-": "out", "0": "fit", w: "wide", l: "lines" };
+const KEYS = { "+": "in", "=": "in", "-": "out", "0": "fit", w: "wide", r: "turn", l: "lines" };
 
 document.addEventListener("keydown", (event) => {
   if (inField(event)) return;

@@ -9,16 +9,35 @@ export class Stage {
     this.stage = root.querySelector(".stage");
     this.sheet = root.querySelector(".sheet");
     this.text = root.querySelector(".text");
-    this.width = Number(this.sheet.dataset.width);
-    this.height = Number(this.sheet.dataset.height);
-    this.sheet.style.width = `${this.width}px`;
-    this.sheet.style.height = `${this.height}px`;
+    this.page = { width: Number(this.sheet.dataset.width), height: Number(this.sheet.dataset.height) };
     this.held = new Map();
+    this.turn(Number(this.sheet.dataset.rotation));
     this.fit();
     this.listen();
   }
 
-  // -- where it stands: a point (x, y) of the page is at (left + scale x, top + scale y) of the stage
+  // -- clockwise, by quarter turns: lines are stored as the page lies in its file
+
+  turn(rotation) {
+    const { width, height } = this.page;
+    const upright = rotation % 180 === 0;
+    this.rotation = rotation;
+    this.width = upright ? width : height;
+    this.height = upright ? height : width;
+    Object.assign(this.sheet.style, { width: `${this.width}px`, height: `${this.height}px` });
+    const to = { 0: [0, 0], 90: [height, 0], 180: [width, height], 270: [0, width] }[rotation];
+    Object.assign(this.sheet.firstElementChild.style, {
+      width: `${width}px`, height: `${height}px`, transform: `translate(${to[0]}px, ${to[1]}px) rotate(${rotation}deg)`,
+    });
+  }
+
+  turned([x0, y0, x1, y1]) {
+    const { width, height } = this.page;
+    return { 0: [x0, y0, x1, y1], 90: [height - y1, x0, height - y0, x1],
+      180: [width - x1, height - y1, width - x0, height - y0], 270: [y0, width - x1, y1, width - x0] }[this.rotation];
+  }
+
+  // -- where it stands: a point (x, y) of the turned page is at (left + scale x, top + scale y) of the stage
 
   show(smooth = false) {
     this.sheet.classList.toggle("smooth", smooth);
@@ -120,7 +139,7 @@ export class Stage {
     for (const each of [item, outline]) each?.classList.add("chosen");
     if (!item) return;
     if (scroll) item.scrollIntoView({ block: "nearest" });
-    const box = item.dataset.box.split(",").map(Number);
+    const box = this.turned(item.dataset.box.split(",").map(Number));
     if (look === "goTo") this.goTo(box);
     else if (look === "reveal") this.reveal(box);
     history.replaceState(null, "", `#l${number}`);
@@ -210,7 +229,10 @@ export class Stage {
     if (what === "in") this.zoom(1.3, undefined, undefined, true);
     else if (what === "out") this.zoom(1 / 1.3, undefined, undefined, true);
     else if (what === "fit" || what === "wide") this[what](true);
-    else if (what === "lines") {
+    else if (what === "turn") {
+      this.turn((this.rotation + 90) % 360);
+      this.fit();
+    } else if (what === "lines") {
       const bare = this.stage.classList.toggle("bare");
       this.stage.querySelector("[data-do=lines]").setAttribute("aria-pressed", String(!bare));
     }
