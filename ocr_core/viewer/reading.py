@@ -52,6 +52,8 @@ def read_lines(page: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], query
     """The lines of a page from its row of `pages` and its rows of `lines`; a query that makes no sense marks nothing."""
     lines = [export_line(row, number, page) for number, row in enumerate(rows, 1)]
     marked = _marked([line.text for line in lines], query)
+    if (page["rotation"] or 0) % 180:
+        lines = [_undivided(line) for line in lines]
     return [_read(line, ranges) for line, ranges in zip(lines, marked, strict=True)]
 
 
@@ -71,6 +73,11 @@ def band(confidence: float | None) -> int | None:
 
 def _within(at: int, ranges: Sequence[Range]) -> bool:
     return any(start <= at < end for start, end in ranges)
+
+
+def _undivided(line: ExportLine) -> ExportLine:
+    """A line that runs up or down its file, whose words cannot be divided off from left to right: each has all of it."""
+    return replace(line, words=tuple(w if w.measured else replace(w, box=line.box) for w in line.words))
 
 
 def _read(line: ExportLine, marked: Sequence[Range]) -> ReadLine:

@@ -157,7 +157,12 @@ def test_a_page_that_lies_on_its_side_is_shown_upright(client: TestClient, shown
         assert np.abs(pictures[0] - pictures[1]).mean() < 3  # but for the losses of JPEG
     with Image.open(io.BytesIO(client.get(f"/pages/{shown.side}/thumb.jpg").content)) as thumb:
         assert thumb.height > thumb.width
-    assert seen(client, f"/pages/{shown.side}").cssselect(".sheet")[0].get("data-rotation") == "90"
+    page = seen(client, f"/pages/{shown.side}?q=stand")
+    assert page.cssselect(".sheet")[0].get("data-rotation") == "90"
+    # Its words have no boxes of their own, and do not stand one beside the other in the file.
+    [box] = page.cssselect("rect.found")
+    line = next(line for line in side.lines if "stand" in line["text"])
+    assert int(box.get("height")) == line["y1"] - line["y0"] + 8
 
 
 @pytest.mark.parametrize("box", ["0,0,0,0", "5,5,1,1", "0,0,1,99999999", "-1,0,5,5", "a,b,c,d", "1,2,3"])
