@@ -71,10 +71,8 @@ class Handed:
 
     @property
     def shard(self) -> Shard:
-        settings = self.group.settings
-        if self.load.singly:
-            settings = settings.model_copy(update={"batch_pages": 1})
-        return Shard(settings=settings, run_id=self.group.run_id, pages=self.load.pages)
+        group, load = self.group, self.load
+        return Shard(settings=group.settings, run_id=group.run_id, pages=load.pages, singly=load.singly)
 
 
 class Ledger:

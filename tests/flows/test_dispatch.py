@@ -118,7 +118,7 @@ def test_a_page_that_ends_its_reader_fails_alone(
         if deadly not in shard.pages:
             publish(library, shard, list(shard.pages))
             return Completed()
-        if shard.settings.batch_pages == 1:
+        if shard.singly:
             publish(library, shard, list(shard.pages[: shard.pages.index(deadly)]))
         return Crashed(message="killed by signal 9")
 
