@@ -65,7 +65,8 @@ def open_shard(shard: Shard) -> Iterator[Run]:
     settings = shard.settings.model_copy(update={"device": here.device, "workers": here.workers})
     library = Library.open(settings.library)
     plan = plan_shard(library, shard, settled_for(settings))
-    workshop = Workshop(settings, plan, kept_reader) if plan.pages_to_do else None
+    together = 1 if shard.singly else None
+    workshop = Workshop(settings, plan, kept_reader, together) if plan.pages_to_do else None
     head_start.set(HeadStart(here.progress, plan=plan, workshop=workshop))
     with open_run(settings, run_id=shard.run_id) as run:
         yield run

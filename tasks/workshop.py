@@ -53,10 +53,15 @@ class Workshop:
 
     Args:
         load: makes the reader; as `load_reader`.
+        together: pages of a batch at most; None: what suits the settings.
     """
 
     def __init__(
-        self, settings: RunSettings, plan: Plan, load: Callable[..., PageReader] = load_reader
+        self,
+        settings: RunSettings,
+        plan: Plan,
+        load: Callable[..., PageReader] = load_reader,
+        together: int | None = None,
     ) -> None:
         self._stack = ExitStack()
         readers = default_readers()
@@ -68,7 +73,7 @@ class Workshop:
         self._pool = self._stack.enter_context(pool)
         # One thread a batch instead of all threads on each: nobody waits for the slowest part of every layer.
         self._reader = self._readers.submit(load, settings, threads=1)
-        together = pages_together(settings)
+        together = together or pages_together(settings)
         coming = units(plan.pages(), min(PAGES_PER_UNIT, together))
         self._coming = in_batches(coming, plan.pages_to_do, together, readers)
         self._most_ahead = max(PAGES_AHEAD, 3 * self._pool.workers, 2 * together)

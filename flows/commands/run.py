@@ -228,6 +228,7 @@ def _digitize(
 ) -> int:
     """A run, beside which what it leaves for workers (`elsewhere`) is handed out."""
     from flows.summary import print_plan, print_summary
+    from ocr_core.pipeline.engines import LATER
     from ocr_core.pipeline.plan import survey
 
     started = datetime.now(UTC)
@@ -241,6 +242,8 @@ def _digitize(
         # With nothing to do there is nothing to record either, so Prefect need not be woken.
         own = _account_of_nothing(plan) if plan.empty else _run_flow(settings, started, found, plan, verbose)
         accounts = [own, *(dispatch.finish() if dispatch else [])]
+        if dispatch:
+            own["pending_reasons"].pop(LATER.reason, None)  # what became of these pages comes next
     for account in accounts:
         if as_json:
             click.echo(json.dumps(account, ensure_ascii=False))

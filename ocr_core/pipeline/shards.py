@@ -44,6 +44,7 @@ class Shard(Settings):
     settings: RunSettings
     run_id: str = Field(min_length=1, description="the run under which results are published")
     pages: tuple[str, ...] = Field(min_length=1, description="page ids")
+    singly: bool = Field(False, description="read and publish page by page, to find one that ends its reader")
 
 
 class DispatchSettings(Settings):

@@ -118,7 +118,7 @@ def test_a_page_that_ends_its_reader_fails_alone(
         if deadly not in shard.pages:
             publish(library, shard, list(shard.pages))
             return Completed()
-        if shard.settings.batch_pages == 1:
+        if shard.singly:
             publish(library, shard, list(shard.pages[: shard.pages.index(deadly)]))
         return Crashed(message="killed by signal 9")
 
@@ -128,6 +128,31 @@ def test_a_page_that_ends_its_reader_fails_alone(
     [failed] = account.failures
     assert (failed.page_id, failed.kind) == (deadly, "reader-died")
     assert "killed by signal 9" in failed.message
+
+
+def test_a_shard_whose_record_was_deleted_is_handed_out_again(
+    client: SyncPrefectClient, library: Library, pool: str
+) -> None:
+    deleted: list[str] = []
+
+    def read(shard: Shard) -> State:
+        publish(library, shard, list(shard.pages))
+        return Completed()
+
+    hand = Hand(client, pool, read)
+
+    def delete_the_first() -> None:
+        if not deleted:
+            some = WorkPoolFilter(name=WorkPoolFilterName(any_=[pool]))
+            for run in client.read_flow_runs(work_pool_filter=some):
+                deleted.extend(run.parameters["shard"]["pages"])
+                client.delete_flow_run(run.id)
+        else:
+            hand()
+
+    [account] = dispatcher(client, library, pool).run(check=delete_the_first)
+    assert deleted
+    assert account.counts == {Status.DONE: PAGES}
 
 
 def test_workers_that_lack_something_end_the_dispatch(

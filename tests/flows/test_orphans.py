@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from uuid import uuid4
 
+import psutil
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.objects import FlowRun
-from prefect.states import Pending, Running
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.states import Cancelling, Crashed, Pending, Running
 
 from flows.shards.orphans import BEATS_MISSED, SECONDS_BETWEEN_BEATS, Orphans
 from flows.shards.pools import ensure_reading, readings
+from flows.shards.watched import WatchedReader
+from flows.shards.worker import ReadingWorker
 from ocr_core.errors import UsageError
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -95,3 +99,28 @@ def test_pools_and_deployments_can_be_made_again(client: SyncPrefectClient, pool
         assert client.read_work_pool(pool).concurrency_limit == expected
     with pytest.raises(UsageError, match="no pool of readers named nothing"):
         readings(client, [pool, "nothing"])
+
+
+def test_a_worker_gives_up_what_was_cancelled_or_given_to_others(
+    client: SyncPrefectClient, pool: str
+) -> None:
+    async def beat_while_reading(run: FlowRun, worker: ReadingWorker) -> None:
+        async with worker:
+            worker._reading = run.id
+            await worker.sync_with_backend()
+
+    with WatchedReader("cpu", 1, silence_s=60) as reader:
+        for state, alive, final in (
+            (Running(), True, StateType.RUNNING),
+            (Crashed(), False, StateType.CRASHED),
+            (Cancelling(), False, StateType.CANCELLED),
+        ):
+            number = reader.start({})
+            worker = ReadingWorker(pool, reader, {})
+            run = taken(client, pool, worker.name, Running())
+            client.set_flow_run_state(run.id, state, force=True)
+            asyncio.run(beat_while_reading(run, worker))
+            assert psutil.pid_exists(number) is alive
+            now = client.read_flow_run(run.id).state
+            assert now is not None
+            assert now.type is final

@@ -20,10 +20,12 @@ from PIL import Image
 
 from flows.shards.watched import ReaderEnded, WatchedReader
 from flows.shards.worker import pinned
-from ocr_core.config import RunSettings
+from ocr_core.config import ArabicEngine, RunSettings
 from ocr_core.library import Library, status
+from ocr_core.pipeline.shards import Shard, waiting
 from tasks.shard import kept_reader
 from tests.conftest import ROOT
+from tests.recognizers.qwen_tiny import SMALL
 
 PAGES = 24
 
@@ -188,6 +190,28 @@ def test_a_reader_that_hangs_or_dies_is_replaced() -> None:
         third = reader.start({"CUDA_VISIBLE_DEVICES": "1"})
         assert third not in (first, second)
     assert not any(map(psutil.pid_exists, (first, second, third)))
+
+
+def test_a_shard_is_read_by_the_vision_language_model_that_its_run_named(
+    prefect_server: None, tiny_qwen: Path, samples: Path, tmp_path: Path
+) -> None:
+    from flows.digitize import digitize
+    from flows.shards.flow import read_shard
+
+    library = Library.create(tmp_path / "library")
+    wanted = {
+        "sources": [samples / "arabic"],
+        "library": library.root,
+        "vlm": {**SMALL, "model": str(tiny_qwen)},
+    }
+    digitize(RunSettings.model_validate({**wanted, "arabic": "defer"}))
+    [(settings, pages)] = waiting(library, ArabicEngine.VLM)
+    shards = [Shard(settings=settings, run_id="elsewhere", pages=(page,), singly=True) for page in pages]
+    assert [read_shard(shard) for shard in (*shards, *shards)] == [1, 1, 0, 0]
+
+    digitize(RunSettings.model_validate({**wanted, "arabic": "vlm", "library": tmp_path / "here"}))
+    assert content(library.root) == content(tmp_path / "here")
+    assert any("crnn" not in line[-2] for line in content(library.root))
 
 
 def test_the_gpu_of_a_device() -> None:
