@@ -174,15 +174,23 @@ def _vlm_settings(given: tuple[str, ...]) -> dict[str, str]:
 
 def _of_collection(library: Path, collection: str) -> dict[str, Any]:
     """What the library's warraq.toml says of a collection; empty where there is no library yet."""
-    from pydantic import TypeAdapter
+    from pydantic import TypeAdapter, ValidationError
 
+    from flows.commands.validated import problems_of
     from ocr_core.config import CollectionSettings
+    from ocr_core.errors import LibraryError
     from ocr_core.library import Library
 
     if not (library / "warraq.toml").exists():
         return {}
     said = Library.open(library.absolute()).settings.get("collections", {})
-    known = TypeAdapter(dict[str, CollectionSettings]).validate_python(said)
+    try:
+        known = TypeAdapter(dict[str, CollectionSettings]).validate_python(said)
+    except ValidationError as error:
+        raise LibraryError(
+            f"warraq.toml says of collections what does not work: {problems_of(error)}.",
+            remedy="Correct [settings.collections.NAME] there: script, arabic, english.",
+        ) from None
     return known.get(collection, CollectionSettings()).model_dump(mode="json", exclude_none=True)
 
 

@@ -20,7 +20,11 @@ def validated(kind: type[_Settings], command: str, **options: Any) -> _Settings:
     try:
         return kind.model_validate(options)
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise UsageError(
-            f"These settings do not work: {problems}.", remedy=f"See `warraq {command} --help`."
+            f"These settings do not work: {problems_of(error)}.", remedy=f"See `warraq {command} --help`."
         ) from None
+
+
+def problems_of(error: ValidationError) -> str:
+    """Which settings do not work and why, in a line."""
+    return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())

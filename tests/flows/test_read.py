@@ -59,13 +59,19 @@ class ByNumber:
 
 
 def two_columns(rotation: int = 0) -> PreparedPage:
-    """Lines 1 and 2 in the left column, 3 and 4 in the right, in the order of a page read from the left."""
+    """Lines 1 and 2 in the left column, 3 and 4 in the right, in the order of a page read from the left.
+
+    With a rotation of 90 they stand so once the page is turned by that, clockwise.
+    """
     source = SourceFile(Path("/a.png"), Path("/"), "a.png")
     name = page_id("d" * 64, 1)
     lines, images = [], []
     for number, (x, y) in enumerate([(50, 100), (50, 150), (550, 100), (550, 150)]):
         outline: tuple[Point, ...] = ((x, y - 25), (x + 400, y - 25), (x + 400, y + 8), (x, y + 8))
-        lines.append(Line(line_id(name, number), number, outline, ((x, y), (x + 400, y))))
+        baseline: tuple[Point, ...] = ((x, y), (x + 400, y))
+        if rotation == 90:
+            outline, baseline = (tuple((y, 1000 - x) for x, y in points) for points in (outline, baseline))
+        lines.append(Line(line_id(name, number), number, outline, baseline))
         pixels = np.full((33, 400), number + 1, np.uint8)
         images.append(LineImage(lines[-1].line_id, pixels, 25, np.eye(2, 3)))
     page = PageRef(name, "d" * 64, 1, source, "image/png")
@@ -100,9 +106,9 @@ def test_columns_of_arabic_are_read_from_the_right(scripts: list[Script], texts:
         assert line.transcript and line.transcript.line_id == line.line.line_id
 
 
-def test_lines_of_a_turned_page_stay_as_the_layout_put_them() -> None:
+def test_columns_of_a_page_on_its_side_are_read_from_the_right_too() -> None:
     result = read(two_columns(rotation=90), [Script.ARABIC] * 4)
-    assert "".join(r.transcript.text for r in result.lines if r.transcript) == "1234"
+    assert "".join(r.transcript.text for r in result.lines if r.transcript) == "3412"
 
 
 def test_a_script_that_is_told_is_that_of_every_line() -> None:
