@@ -92,6 +92,25 @@ def trocr(config: Path, data: Path | None, folder: Path | None) -> None:
     click.echo(train_trocr(load_settings(TrocrSettings, config, data=data, folder=folder)))
 
 
+@train.command("qwen-lora")
+@_run_options
+def qwen_lora(config: Path, data: Path | None, folder: Path | None) -> None:
+    """Fine-tune Qwen-VL on lines of PAGE, ALTO, Parquet or *.gt.txt ground truth, by low-rank adapters (LoRA).
+
+    Started again after any interruption, it goes on after its last finished epoch. At the end the folder of the run holds
+    the model with its adapters added in, which `warraq eval --engine` and `warraq run --vlm model=FOLDER` take as it is, and
+    its card. Wants a GPU of 24 GB or more for a model of 3 billion parameters.
+    """
+    import logging
+
+    from ocr_core.training.qwen_lora import train_qwen_lora
+    from ocr_core.training.qwen_lora_config import QwenLoraSettings
+    from ocr_core.training.settings import load_settings
+
+    logging.getLogger("ocr_core.training").setLevel(logging.INFO)
+    click.echo(train_qwen_lora(load_settings(QwenLoraSettings, config, data=data, folder=folder)))
+
+
 @train.command()
 @_run_options
 def glyphs(config: Path, data: Path | None, folder: Path | None) -> None:

@@ -66,16 +66,24 @@ class QwenRecognizer:
     """It knows its languages so well that it may write what is not there."""
 
     def __init__(
-        self, loaded: QwenFolder, stamp: EngineStamp, settings: QwenSettings, device: str = "auto"
+        self,
+        loaded: QwenFolder,
+        stamp: EngineStamp,
+        settings: QwenSettings,
+        device: str = "auto",
+        *,
+        cast: bool = True,
     ) -> None:
         """Take a loaded model, which is changed in place.
 
         Args:
             device: `auto`, `cpu` or `cuda[:n]`.
+            cast: to the number type of the settings; without, weights stay what they are.
         """
         target = torch_device(device)
         model: Any = loaded.model
-        loaded.model = model.to(target, number_type(settings, target)).eval()
+        model = model.to(target, number_type(settings, target)) if cast else model.to(target)
+        loaded.model = model.eval()
         self._loaded = loaded
         self._stamp = stamp
         self._settings = settings

@@ -30,6 +30,7 @@ from ocr_core.recognizers.trocr_pull import model_folder
 from ocr_core.records import EngineStamp, GreyImage
 from ocr_core.training.cache import NOMINAL, CachedLine, LineCache, prepare
 from ocr_core.training.checkpoints import CHECKPOINT, load_checkpoint, other_run, save_checkpoint
+from ocr_core.training.config import CorpusSettings
 from ocr_core.training.metrics import ErrorRates, error_rates
 from ocr_core.training.trocr_augment import distorted
 from ocr_core.training.trocr_config import TrocrScheduleSettings, TrocrSettings
@@ -161,7 +162,7 @@ def _epoch(run: _Run) -> float:
     settings, schedule = run.settings, run.settings.schedule
     rng = np.random.default_rng([settings.run.seed, run.epoch])
     torch.manual_seed(settings.run.seed * 10_007 + run.epoch)  # what dropout drops
-    rows = _rows(run, rng)
+    rows = epoch_rows(settings.corpora, schedule.samples_per_epoch, run.cache, rng)
     steps = -(-len(rows) // run.batch)
     model: Any = run.loaded.model
     model.train()
@@ -199,15 +200,16 @@ def _loss(run: _Run, rows: Sequence[int], rng: np.random.Generator) -> Tensor:
     return loss
 
 
-def _rows(run: _Run, rng: np.random.Generator) -> list[int]:
-    """Rows of the cache that an epoch learns from, shuffled: of each corpus its share."""
-    settings = run.settings
-    total = sum(c.share for c in settings.corpora)
+def epoch_rows(
+    corpora: Sequence[CorpusSettings], samples: int, cache: LineCache, rng: np.random.Generator
+) -> list[int]:
+    """Rows of the cache that an epoch learns from, shuffled: `samples` of them, of each corpus its share; 0: all once."""
+    total = sum(c.share for c in corpora)
     chosen: list[int] = []
-    for corpus in settings.corpora:
-        rows = run.cache.rows("train", corpus.name)
-        count = round(settings.schedule.samples_per_epoch * corpus.share / max(total, 1e-9))
-        if not settings.schedule.samples_per_epoch:
+    for corpus in corpora:
+        rows = cache.rows("train", corpus.name)
+        count = round(samples * corpus.share / max(total, 1e-9))
+        if not samples:
             count = len(rows) if corpus.share > 0 else 0
         while rows and count > 0:
             chosen += [rows[i] for i in rng.permutation(len(rows))[:count]]

@@ -11,9 +11,10 @@ from typing import Any
 
 import torch
 
-from ocr_core.recognizers.qwen_file import QwenFolder, load_folder
-from ocr_core.recognizers.qwen_inputs import Request, model_inputs, prepare
+from ocr_core.recognizers.qwen_file import load_folder
+from ocr_core.recognizers.qwen_inputs import Request
 from ocr_core.recognizers.qwen_settings import PROMPTS, QwenSettings
+from ocr_core.training.qwen_lora import labelled
 
 SMALL: dict[str, Any] = {"page_pixels": 56_448, "line_pixels": 9_408, "page_tokens": 512, "line_tokens": 48}
 """Settings of the tiny model: 72 tokens of vision a page, 12 a line."""
@@ -111,7 +112,8 @@ def teach(
     model: Any = loaded.model
     # Long texts together, or short ones would be mostly padding.
     ordered = sorted(lessons, key=lambda lesson: len(lesson.text))
-    batches = [_targets(loaded, ordered[first : first + rows]) for first in range(0, len(lessons), rows)]
+    groups = [ordered[first : first + rows] for first in range(0, len(lessons), rows)]
+    batches = [labelled(loaded, [x.request for x in group], [x.text for x in group]) for group in groups]
     _spread(model, batches)
     seen = [_seen(model, batch) for batch in batches]
     learning = [*model.model.language_model.parameters(), *model.lm_head.parameters()]
@@ -135,6 +137,14 @@ def teach(
         schedule.step()
     model.save_pretrained(folder)
     return float(loss.detach())
+
+
+def see_apart(folder: Path, lessons: Sequence[Lesson]) -> Path:
+    """Spread out what the untrained eyes of a folder's model see of some pictures, in place. Returns the folder."""
+    loaded = load_folder(folder)
+    _spread(loaded.model, [labelled(loaded, [x.request for x in lessons], [x.text for x in lessons])])
+    loaded.model.save_pretrained(folder)
+    return folder
 
 
 @torch.no_grad()
@@ -166,27 +176,6 @@ def _seen(model: Any, batch: dict[str, torch.Tensor]) -> dict[str, Any]:
     pictures = batch["input_ids"][..., None] == model.config.image_token_id
     given = {k: kept[0][k] for k in ("attention_mask", "position_ids")}
     return given | {"pictures": pictures, "features": kept[0]["inputs_embeds"], "use_cache": False}
-
-
-def _targets(loaded: QwenFolder, lessons: Sequence[Lesson]) -> dict[str, torch.Tensor]:
-    """Input and labels of a batch; padding, prompts and pictures are no targets."""
-    inputs = dict(model_inputs(loaded, prepare(loaded, [lesson.request for lesson in lessons])))
-    texts: Any = loaded.tokenizer(
-        [lesson.text + "<|im_end|>" for lesson in lessons],
-        padding=True,
-        padding_side="right",
-        return_tensors="pt",
-    )
-    prompt = inputs["input_ids"]
-    written = torch.where(texts["attention_mask"] > 0, texts["input_ids"], -100)
-    inputs["input_ids"] = torch.cat([prompt, texts["input_ids"]], 1)
-    inputs["attention_mask"] = torch.cat([inputs["attention_mask"], texts["attention_mask"]], 1)
-    kinds = torch.zeros_like(texts["input_ids"])
-    inputs["mm_token_type_ids"] = torch.cat(
-        [inputs["mm_token_type_ids"], kinds.to(inputs["mm_token_type_ids"].dtype)], 1
-    )
-    inputs["labels"] = torch.cat([torch.full_like(prompt, -100), written], 1)
-    return inputs
 
 
 def arabic_lessons(samples: Path, settings: QwenSettings) -> list[Lesson]:
