@@ -94,7 +94,7 @@ REMOTE = {
             repo="sherif1313/Arabic-English-handwritten-OCR-v3",
             revision="main",
             files=("*.safetensors", "*.json", "*.jinja", "merges*.txt"),
-            licence="see the model's page",
+            licence="Qwen Research (of Qwen2.5-VL-3B); see its page",
             megabytes=7600,
             notes="Arabic and English handwriting, a whole fine-tune of Qwen2.5-VL-3B. Wants a GPU of 16 GB or more. It was "
             "trained on Muharaf and KHATT: never measure it on them.",

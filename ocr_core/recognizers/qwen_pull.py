@@ -53,12 +53,13 @@ def pull_qwen(name: str = NAME, source: Path | None = None, root: Path | None = 
         place_files(paths, folder, move=source is None)
         manifest = _manifest({file: sha256_of(folder / file) for file in paths})
         (folder / MANIFEST).write_text(manifest, "utf-8")
+    digest = sha256_of(folder / MANIFEST)
     card = ModelCard(
         name=name,
-        version=model.revision[:12],
+        version=digest[:12],  # the same wherever the files came from
         kind=KIND,
         file=MANIFEST,
-        sha256=sha256_of(folder / MANIFEST),
+        sha256=digest,
         licence=model.licence,
         parameters=parameters,
         settings=QwenSettings().stamp_settings(),

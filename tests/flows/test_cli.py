@@ -105,6 +105,8 @@ def test_help_does_not_load_the_heavy_libraries() -> None:
         (["run", ".", "--library", "LIB", "--pages", "3-1"], 1),
         (["run", "EMPTY", "--library", "LIB"], 2),
         (["run", ".", "--library", "LIB", "--arabic", "vlm"], 3),
+        (["run", ".", "--library", "LIB", "--vlm", "pixels=3"], 1),
+        (["run", ".", "--library", "LIB", "--vlm", "line"], 1),
         (["run", ".", "--library", "LIB", "--english", "nobody"], 1),
         (["run", ".", "--library", "LIB", "--english", "trocr"], 3),
         (["status", "--library", "MISSING"], 5),
