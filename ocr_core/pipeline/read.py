@@ -215,7 +215,8 @@ class PageReader:
             lines.append(
                 LineResult(replace(line, direction=direction), script, transcript, vote.confidence, vote.hand)
             )
-        lines = self._with_signs(lines, routed)
+        if any(getattr(self._engines[script], "invents", False) for script in set(routed.scripts)):
+            lines = self._with_signs(lines, routed)
         lines += [_without_line(page, len(lines) + n, routed.scripts[0], t) for n, t in enumerate(unplaced)]
         missing = {s: e for s in set(routed.scripts) if isinstance(e := self._engines[s], Deferred)}
         status = Status.PENDING if missing else Status.DONE
@@ -225,8 +226,8 @@ class PageReader:
             script_confidence=routed.confidence,
         )
 
-    def _with_signs(self, lines: Sequence[LineResult], routed: _Routed) -> list[LineResult]:
-        """The lines, those flagged that an engine which may invent text seems to have made up."""
+    def _with_signs(self, lines: list[LineResult], routed: _Routed) -> list[LineResult]:
+        """The lines; those that an engine which may invent text seems to have made up are flagged."""
         images = [
             replace(image, script=script)
             for image, script in zip(routed.page.images, routed.scripts, strict=True)
