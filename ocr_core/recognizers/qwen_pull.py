@@ -26,8 +26,6 @@ from ocr_core.records import EngineStamp
 
 KIND = "qwen-vl"
 MANIFEST = "files.sha256"
-_READ = (".json", ".jinja", ".txt", ".safetensors")
-"""Endings of the files of a folder that matter to its text."""
 
 
 def pull_qwen(name: str = NAME, source: Path | None = None, root: Path | None = None) -> ModelCard:
@@ -90,6 +88,9 @@ def load_qwen(settings: QwenSettings, *, device: str = "auto") -> QwenRecognizer
 def qwen_stamp(settings: QwenSettings) -> EngineStamp:
     """The stamp of a model, without loading or checking it.
 
+    All of them have one name, so that a library knows their text to be better than that of smaller engines; version and
+    sha256 are those of the list of their files, wherever they lie.
+
     Raises:
         ModelError: it was not pulled, or is no model folder.
     """
@@ -104,9 +105,10 @@ def qwen_stamp(settings: QwenSettings) -> EngineStamp:
         return EngineStamp(card.name, card.version, card.sha256, settings.stamp_settings())
     folder = Path(settings.model)
     weight_files(folder, f"Name a folder with {WEIGHTS_FILE}, or a model of `warraq models list`.")
-    files = sorted(p for p in folder.iterdir() if p.suffix in _READ and p.is_file())
+    files = sorted({path for name in REMOTE[NAME].files for path in folder.glob(name)})
     state = tuple((str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in files)
-    return EngineStamp(folder.name, "1", _digest(state), settings.stamp_settings())
+    digest = _digest(state)
+    return EngineStamp(NAME, digest[:12], digest, settings.stamp_settings())
 
 
 @lru_cache(maxsize=8)

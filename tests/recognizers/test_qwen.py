@@ -433,8 +433,8 @@ def test_a_pulled_model_is_held_to_its_files(
     card = pull_qwen(source=tiny_qwen)
     folder = tmp_path / "models" / "qwen-vl-arabic"
     assert load_qwen(QwenSettings(), device="cpu").stamp.weights_sha256 == card.sha256
-    assert (
-        qwen_stamp(QwenSettings(model=str(tiny_qwen))).weights_sha256 == card.sha256
+    assert qwen_stamp(QwenSettings(model=str(tiny_qwen))) == qwen_stamp(
+        QwenSettings()
     )  # the same files anywhere
     template = folder / "chat_template.jinja"
     template.write_text(template.read_text() + " ")
