@@ -32,13 +32,19 @@ def arguments() -> argparse.Namespace:
     what.add_argument("--random", choices=["3b", "tiny"], help="random weights of this size")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("--dtype", default="auto", choices=["auto", "float32", "bfloat16"])
-    parser.add_argument("--pages", type=int, default=128, help="pages of the run (128)")
-    parser.add_argument("--rows", type=int, default=128, help="most pictures of a batch (128)")
+    parser.add_argument("--pages", type=int, default=256, help="pages of the run (256)")
+    parser.add_argument("--rows", type=int, default=256, help="most pictures of a batch (256)")
     parser.add_argument("--batch-tokens", type=int, default=0, help="tokens of a batch; 0: what fits")
     parser.add_argument("--pixels", type=int, default=1_440_000, help="area of a page as the model sees it")
     parser.add_argument("--tokens", type=int, default=400, help="tokens of a page's text (400)")
     parser.add_argument(
         "--lines", type=int, default=20, help="lines of a page in line mode (20); 0: page mode only"
+    )
+    parser.add_argument(
+        "--vary",
+        type=float,
+        default=0.0,
+        help="pictures are up to this share less high: batches are padded (0)",
     )
     parser.add_argument(
         "--static-cache", action="store_true", help="a cache of fixed size, compiled on a GPU"
@@ -105,7 +111,10 @@ def run(engine: Any, settings: Any, mode: str, options: argparse.Namespace) -> f
         else (settings.page_pixels, settings.page_tokens)
     )
     picture = rng.integers(0, 255, shape, dtype=np.uint8)
-    requests = [Request(picture, settings.prompt, most, tokens)] * (options.pages * per_page)
+    requests = [
+        Request(picture[: round(shape[0] * (1 - less))], settings.prompt, most, tokens)
+        for less in options.vary * rng.random(options.pages * per_page)
+    ]
     loaded = engine._loaded
     engine.readings(requests[: min(len(requests), options.rows)])  # compiles, and finds out what fits
     on_gpu = loaded.model.device.type == "cuda"

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 _FEWER_PIXELS = 0.75
 _TEMPERATURES = (0.2, 0.5)
-_TOKENS_PER_GIB = 3072
+_TOKENS_PER_GIB = 4096
 """Tokens of a batch for each GiB of a GPU's memory: cache and activations of a 3B model take about half of it."""
 _TOKENS_ON_CPU = 16_384
 _THINNEST = 28

@@ -45,7 +45,7 @@ class QwenSettings(BaseModel):
         False,
         description="keep a cache of fixed size: on a GPU each step is then compiled once a shape and starts at once",
     )
-    batch_rows: int = Field(128, ge=1, le=1024, description="most pictures of a batch")
+    batch_rows: int = Field(256, ge=1, le=1024, description="most pictures of a batch")
 
     def stamp_settings(self) -> tuple[tuple[str, str], ...]:
         """What can change text, sorted. Batches are left out: they change the last bit of a probability, in bfloat16 now and

@@ -88,6 +88,19 @@ def test_pages_and_lines_are_read_to_the_letter_in_any_company(
             assert reading.confidence == pytest.approx(readings[0].confidence, abs=1e-4)
 
 
+@pytest.mark.parametrize(
+    "change", [{"static_cache": True}, {"dtype": "bfloat16"}, {"batch_tokens": 300, "batch_rows": 2}]
+)
+def test_other_ways_to_calculate_read_the_same(
+    change: dict[str, Any], tiny_qwen: Path, lessons: list[Lesson]
+) -> None:
+    other = load_qwen(QwenSettings.model_validate({"model": str(tiny_qwen), **SMALL, **change}), device="cpu")
+    chosen = lessons[1:12:3]
+    assert [reading.text for reading in good(other.readings([lesson.request for lesson in chosen]))] == [
+        lesson.text for lesson in chosen
+    ]
+
+
 def test_confidence_is_what_the_model_itself_gives_to_its_tokens(
     engine: QwenPageRecognizer, lessons: list[Lesson]
 ) -> None:
