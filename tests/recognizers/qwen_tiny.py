@@ -46,12 +46,14 @@ def save_tiny_qwen(
     spread: float = 0.05,
     words: int = 900,
     tied: bool = False,
+    windows: bool = False,
 ) -> Path:
     """Write model, tokenizer (bytes, and pieces of `texts`) and preparation. Returns the folder.
 
     Args:
         spread: of the weights; small ones learn, large ones write varied text untrained.
         words: size of the vocabulary, if the texts have as many pieces.
+        windows: the first layer of its eyes looks at windows of 8 by 8 patches, as most layers of the large models do.
         tied: the last layer is the first one, as in the small models of the family; untrained, such a model repeats itself.
     """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -83,7 +85,7 @@ def save_tiny_qwen(
         },
         vision_config={
             "depth": 2, "hidden_size": 32, "intermediate_size": 64, "num_heads": 2, "out_hidden_size": hidden,
-            "fullatt_block_indexes": [0, 1], "initializer_range": 4 * spread,
+            "fullatt_block_indexes": [1] if windows else [0, 1], "initializer_range": 4 * spread,
         },
         image_token_id=ids["<|image_pad|>"], video_token_id=ids["<|video_pad|>"],
         vision_start_token_id=ids["<|vision_start|>"], vision_end_token_id=ids["<|vision_end|>"], tie_word_embeddings=tied,

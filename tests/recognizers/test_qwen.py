@@ -332,6 +332,24 @@ def test_patches_are_those_of_the_processor(tiny_qwen: Path) -> None:
     assert torch.allclose(ours, theirs["pixel_values"], atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["qwen2_5_vl", "qwen2_vl", "qwen3_vl"])
+def test_windows_of_one_length_together_see_what_each_sees_alone(kind: str, tmp_path: Path) -> None:
+    folder = save_tiny_qwen(tmp_path / "tiny", windows=True)
+    loaded = load_folder(folder if kind == "qwen2_5_vl" else save_sibling(folder, tmp_path / kind, kind))
+    model: Any = loaded.model
+    rng = np.random.default_rng(6)
+    sizes = ((200, 410), (330, 150), (90, 90), (330, 150))
+    requests = [Request(rng.integers(0, 255, size, dtype=np.uint8), "card", 90_000, 8) for size in sizes]
+    inputs = inputs_of(loaded, requests)
+    with torch.inference_mode():
+        given = (inputs["pixel_values"], inputs["image_grid_thw"])
+        ours = model.model.visual(*given).pooler_output
+        model.model.visual.config._attn_implementation = "sdpa"
+        theirs = model.model.visual(*given).pooler_output
+    assert torch.allclose(ours, theirs, atol=1e-5)
+    assert float(theirs.std()) > 0.001
+
+
 # -- the folder -------------------------------------------------------------------------------------------------
 
 
