@@ -214,7 +214,7 @@ def random_model(size: str, device: Any, dtype: Any) -> Any:
     import torch
     from transformers import AutoConfig, AutoModelForImageTextToText
 
-    from ocr_core.recognizers.qwen_attention import attend_by_length
+    from ocr_core.recognizers.qwen_eyes import ease_eyes
     from ocr_core.recognizers.qwen_file import load_folder
     from tests.recognizers.qwen_tiny import save_tiny_qwen
 
@@ -240,7 +240,7 @@ def random_model(size: str, device: Any, dtype: Any) -> Any:
         torch.manual_seed(0)
         with torch.device(device):
             loaded.model = AutoModelForImageTextToText.from_config(config, dtype=dtype).eval()
-        attend_by_length(loaded.model)
+        ease_eyes(loaded.model)
     # The end of a text is a token that the tokenizer does not have: no text ends before its time.
     loaded.ends = frozenset({config.text_config.vocab_size - 1})
     return loaded

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ocr_core.errors import MissingDependency, ModelError
 from ocr_core.recognizers.model_folder import STRICT, first_line, read_config, refuse_gaps, weight_files
-from ocr_core.recognizers.qwen_attention import attend_by_length
+from ocr_core.recognizers.qwen_eyes import ease_eyes
 from ocr_core.recognizers.qwen_patches import Patches, without_patches
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def load_folder(folder: Path, dtype: torch.dtype | None = None) -> QwenFolder:
     except Exception as error:  # transformers and its readers of files share no class of errors
         raise ModelError(f"{folder} cannot be loaded: {first_line(error)}", remedy=_REMEDY) from error
     refuse_gaps(folder, info, _REMEDY)
-    attend_by_length(model)
+    ease_eyes(model)
     ends = _ends(model, tokenizer, values)
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else min(ends)
     # What a folder asks for (least lengths, penalties, sampling) must not fill what a call leaves unset.

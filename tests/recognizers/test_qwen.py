@@ -19,6 +19,7 @@ from ocr_core.errors import ModelError, PageError
 from ocr_core.recognizers.loops import loop_length
 from ocr_core.recognizers.qwen import QwenPageRecognizer, Reading
 from ocr_core.recognizers.qwen_batches import Batches
+from ocr_core.recognizers.qwen_eyes import ease_eyes
 from ocr_core.recognizers.qwen_file import QwenFolder, load_folder
 from ocr_core.recognizers.qwen_generate import Generated, generate
 from ocr_core.recognizers.qwen_inputs import Request, model_inputs, plan_batches, prepare, size_for
@@ -99,6 +100,14 @@ def test_other_ways_to_calculate_read_the_same(
     assert [reading.text for reading in good(other.readings([lesson.request for lesson in chosen]))] == [
         lesson.text for lesson in chosen
     ]
+
+
+def test_pictures_seen_in_portions_read_the_same(tiny_qwen: Path, lessons: list[Lesson]) -> None:
+    other = load_qwen(QwenSettings.model_validate({"model": str(tiny_qwen), **SMALL}), device="cpu")
+    ease_eyes(other._loaded.model, portion=100)
+    chosen = [lessons[0], *lessons[1:12:3]]
+    read = good(other.readings([lesson.request for lesson in chosen]))
+    assert [reading.text for reading in read] == [" ".join(lesson.text.split()) for lesson in chosen]
 
 
 def test_confidence_is_what_the_model_itself_gives_to_its_tokens(
@@ -346,7 +355,11 @@ def test_windows_of_one_length_together_see_what_each_sees_alone(kind: str, tmp_
         ours = model.model.visual(*given).pooler_output
         model.model.visual.config._attn_implementation = "sdpa"
         theirs = model.model.visual(*given).pooler_output
+        ease_eyes(model, portion=1000)
+        portions = model.model.visual(*given)
     assert torch.allclose(ours, theirs, atol=1e-5)
+    assert torch.allclose(portions.pooler_output, theirs, atol=1e-5)
+    assert all(len(layer) == len(theirs) for layer in portions.get("deepstack_features") or [])
     assert float(theirs.std()) > 0.001
 
 
