@@ -194,20 +194,28 @@ def fetched(
     part.replace(folder / RECORD)
 
 
-def place_files(paths: Mapping[str, Path], folder: Path, *, move: bool) -> None:
+def place_files(paths: Mapping[str, Path], folder: Path, *, downloaded: bool) -> None:
     """Put files by their names into a folder, each whole or not at all.
 
     Args:
-        move: large downloads need not be there twice.
+        downloaded: to be removed soon, and need not be there twice.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for file, path in paths.items():
         part = folder / f"{file}.part"
-        if move:
-            shutil.move(path.resolve(), part)
-        else:
+        part.unlink(missing_ok=True)
+        if not (downloaded and _linked(path.resolve(), part)):
             shutil.copyfile(path, part)
         part.replace(folder / file)
+
+
+def _linked(path: Path, other: Path) -> bool:
+    """Give a file a second name, where the disk can. Not moved: files of a download that are alike are one."""
+    try:
+        os.link(path, other)
+    except OSError:
+        return False
+    return True
 
 
 def verified_folder(name: str, root: Path | None = None) -> Path:

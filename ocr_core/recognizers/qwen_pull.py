@@ -48,7 +48,7 @@ def pull_qwen(name: str = NAME, source: Path | None = None, root: Path | None = 
             raise
         parameters = sum(p.numel() for p in loaded.model.parameters())
         del loaded
-        place_files(paths, folder, move=source is None)
+        place_files(paths, folder, downloaded=source is None)
         manifest = _manifest({file: sha256_of(folder / file) for file in paths})
         (folder / MANIFEST).write_text(manifest, "utf-8")
     digest = sha256_of(folder / MANIFEST)

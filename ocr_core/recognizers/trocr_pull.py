@@ -44,7 +44,7 @@ def pull_trocr(name: str = NAME, source: Path | None = None, root: Path | None =
         except ModelError:
             drop_downloads(name, root)  # so that the next pull does not find them again
             raise
-        place_files(paths, folder, move=source is None)
+        place_files(paths, folder, downloaded=source is None)
         card = _card(model, folder, sum(p.numel() for p in loaded.model.parameters()))
     write_card(folder / f"{name}.json", card)
     drop_downloads(name, root)

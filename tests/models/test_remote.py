@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,8 +18,10 @@ from ocr_core.models.remote import (
     drop_downloads,
     fetched,
     models_folder,
+    place_files,
     pulled,
     remote_model,
+    verified_folder,
 )
 
 COMMIT = "c0ffee" + "0" * 34
@@ -26,9 +29,10 @@ MODEL = RemoteModel("m", "kind", "someone/something", "main", ("best.pth",), "MI
 
 
 class Hub(BaseHTTPRequestHandler):
-    """The part of the hub's protocol that a download of one file uses."""
+    """The part of the hub's protocol that a download uses."""
 
     content = b"weights"
+    files: tuple[str, ...] = ("best.pth",)
     asked: list[str] = []
 
     def do_HEAD(self) -> None:
@@ -40,7 +44,14 @@ class Hub(BaseHTTPRequestHandler):
 
     def _answer(self) -> bool:
         self.asked.append(self.path)
-        found = self.path in (f"/someone/something/resolve/{r}/best.pth" for r in ("main", COMMIT))
+        if self.path.startswith("/api/models/someone/something/tree/main"):
+            self._list()
+            return False
+        found = self.path in (
+            f"/someone/something/resolve/{revision}/{file}"
+            for revision in ("main", COMMIT)
+            for file in self.files
+        )
         self.send_response(200 if found else 404)
         if found:
             self.send_header("X-Repo-Commit", COMMIT)
@@ -50,6 +61,15 @@ class Hub(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(self.content) if found else 0))
         self.end_headers()
         return found
+
+    def _list(self) -> None:
+        listed = [
+            {"type": "file", "path": path, "size": len(self.content), "oid": "1"} for path in self.files
+        ]
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(json.dumps(listed).encode())
 
     def log_message(self, format: str, *arguments: object) -> None:
         pass
@@ -61,7 +81,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Hub]]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    Hub.asked, Hub.content = [], b"weights"
+    Hub.asked, Hub.content, Hub.files = [], b"weights", ("best.pth",)
     yield Hub
     server.shutdown()
     server.server_close()
@@ -84,6 +104,21 @@ def test_a_first_pull_pins_the_commit_and_records_the_digest(hub: type[Hub], tmp
     with fetched(MODEL, root=tmp_path):
         pass
     assert COMMIT in hub.asked[-1]
+
+
+def test_a_model_of_many_files_is_pulled_without_its_code_and_pickles(hub: type[Hub], tmp_path: Path) -> None:
+    hub.files = ("a.safetensors", "b.safetensors", "config.json", "code.py", "old.bin", "deep/more.json")
+    many = RemoteModel("m", "kind", "someone/something", "main", ("*.safetensors", "*.json"), "MIT", 1)
+    with fetched(many, root=tmp_path) as paths:
+        assert set(paths) == {"a.safetensors", "b.safetensors", "config.json"}
+        place_files(paths, tmp_path / "m", downloaded=True)
+    record = pulled("m", tmp_path)
+    assert record is not None and record.revision == COMMIT
+    (tmp_path / "m" / "m.json").write_text("{}")
+    assert verified_folder("m", tmp_path) == tmp_path / "m"
+    (tmp_path / "m" / "b.safetensors").unlink()
+    with pytest.raises(ModelError, match=r"b\.safetensors is missing or is not the file that was pulled"):
+        verified_folder("m", tmp_path)
 
 
 def test_what_is_not_there_is_said_with_a_remedy(hub: type[Hub], tmp_path: Path) -> None:
