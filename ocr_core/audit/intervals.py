@@ -4,9 +4,9 @@ A rate is a ratio of two sums, errors over length, both weighted. The interval i
 are drawn again with replacement in each stratum, each draw is studentised with the linearised standard error of its own
 ratio, and the quantiles of these t values take the place of ±1.96 (Hall 1988; Efron and Tibshirani 1993, chapter 12;
 strata as in Rao and Wu 1988). Percentile and BCa intervals hold the
-true rate too seldom where pages are few or errors pile up on some: in 85 of 100 samples of five pages whose rates are
-spread as Beta(4, 16), in 92 and 93 of 100 samples of twenty pages spread as Beta(0.7, 7); this one in 95 and 97
-(`bench/audit.py --intervals`).
+true rate too seldom where pages are few or errors pile up on some: of 400 samples of five pages whose rates are spread as
+Beta(4, 16) in 84 of a hundred each, of twenty pages spread as Beta(0.7, 7) in 90; this one in 97 and 94
+(`bench/audit.py --only methods`).
 
 The standard error knows that a large share of the pages may have been drawn, and counts what varies within pages for the
 share that was not read there (Cochran 1977, chapter 11).
