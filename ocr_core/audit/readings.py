@@ -41,9 +41,12 @@ def as_drawn(line: SampleLine) -> Reading:
 def today(library: Library, drawn: Sequence[SampleLine]) -> dict[int, Reading]:
     """What the library holds today where the drawn lines are: all lines that lie in a drawn line's box by more than half, in
     reading order; nothing where there are none."""
-    query = "SELECT * FROM lines WHERE list_contains($pages, page_id) ORDER BY page_id, line_order"
     pages = sorted({line.page_id for line in drawn})
-    rows = library.reading(lambda con: con.sql(query, params={"pages": pages}).to_arrow_table()).to_pylist()
+    query = f"""
+        SELECT page_id, x0, y0, x1, y1, text, confidence, engine, engine_version, model_sha256, run_id, created_at
+        FROM lines WHERE page_id IN ({", ".join("?" * len(pages))}) ORDER BY page_id, line_order
+    """
+    rows = library.reading(lambda con: con.sql(query, params=pages).to_arrow_table()).to_pylist()
     by_page: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         by_page[row["page_id"]].append(row)

@@ -23,7 +23,7 @@ _WIDEST = 1000
 """Pixels of a line's picture in the report."""
 PLOT = 220
 """Side of the reliability plot in pixels."""
-_LONGEST_LABEL = 52
+_LONGEST_LABEL = 66
 
 
 def as_json(evaluation: Evaluation, *, lines: bool = False) -> dict[str, Any]:

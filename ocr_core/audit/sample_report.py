@@ -223,5 +223,5 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text that Markdown takes for nothing else: every sign that means something becomes an entity."""
-    return "".join(f"&#{ord(c)};" if c in "\\`*_{}[]<>()#+!|~&=" else c for c in shown(text))
+    """Text that Markdown takes for nothing else: every sign that means something within a line becomes an entity."""
+    return "".join(f"&#{ord(c)};" if c in "\\`*_[]<>|~&" else c for c in shown(text))

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from PIL import Image
+
 from ocr_core.errors import UsageError
 
 COLUMNS: Final = ("number", "id", "place", "script", "picture", "text", "mark", "note")
@@ -70,7 +72,6 @@ def write_xlsx(
     from openpyxl.styles import Alignment, Font
     from openpyxl.utils import get_column_letter
     from openpyxl.worksheet.datavalidation import DataValidation
-    from PIL import Image
 
     book = Workbook()
     sheet = book.active
@@ -94,7 +95,7 @@ def write_xlsx(
             )
         file = pictures / row.get("picture", "")
         if row.get("picture") and file.is_file():
-            drawing = Drawing(_reduced(Image.open(file)))
+            drawing = Drawing(_reduced(file))
             scale = min(_PICTURE_WIDTH / drawing.width, _PICTURE_HEIGHT / drawing.height, 1.0)
             drawing.width, drawing.height = drawing.width * scale, drawing.height * scale
             sheet.add_image(drawing, f"{get_column_letter(COLUMNS.index('picture') + 1)}{number}")
@@ -146,10 +147,14 @@ def _harmless(text: str) -> str:
     return f"'{text}" if text.startswith(_DANGEROUS) else text
 
 
-def _reduced(picture: Any) -> Any:
+def _reduced(picture: Path) -> io.BytesIO:
     """A picture no larger than twice what the sheet shows, so that hundreds of them fit into it."""
-    picture.thumbnail((2 * _PICTURE_WIDTH, 2 * _PICTURE_HEIGHT))
-    return picture
+    data = io.BytesIO()
+    with Image.open(picture) as image:
+        image.thumbnail((2 * _PICTURE_WIDTH, 2 * _PICTURE_HEIGHT))
+        image.convert("L").save(data, format="PNG", optimize=True)
+    data.seek(0)
+    return data
 
 
 _Cell = tuple[str, str]

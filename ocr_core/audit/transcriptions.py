@@ -26,6 +26,7 @@ CORRECTION: Final = "correction"
 ORIGINS: Final = (AUDIT, CORRECTION, "page", "alto")
 """Only a correction is written with the machine's reading in sight, and therefore no measure of it."""
 
+_AUDIT_ID: Final = {"samples": "audit_id", "lines": "''"}
 # Written rows of a line by people who had not seen its reading.
 _WRITTEN: Final = f"SELECT * FROM ground_truth WHERE origin <> '{CORRECTION}'"
 
@@ -232,15 +233,23 @@ def _checked(transcription: Transcription) -> Transcription:
 def _places(library: Library, wanted: Sequence[Transcription]) -> dict[tuple[str, str], dict[str, Any]]:
     """Where the lines are, by audit and line id."""
     columns = "line_id, page_id, doc_id, collection, source_path, page_number, line_order, x0, y0, x1, y1"
-    # The range lets the reader of the files skip what lies elsewhere: all but a little, for one line.
-    query = f"""
-        SELECT audit_id, {columns} FROM samples WHERE list_contains($lines, line_id)
-        UNION ALL BY NAME SELECT '' AS audit_id, {columns} FROM lines
-        WHERE doc_id BETWEEN $first AND $last AND list_contains($lines, line_id)
-    """
-    lines = sorted({t.line_id for t in wanted})
-    documents = [doc_id(line.rpartition("-")[0]) for line in lines] or [""]
-    values = {"lines": lines, "first": min(documents), "last": max(documents)}
+    asked = {
+        "samples": sorted({t.line_id for t in wanted if t.audit_id}),
+        "lines": sorted({t.line_id for t in wanted if not t.audit_id}),
+    }
+    # The range, and ids written out, let the reader of the files skip what lies elsewhere: all but a little, for one line.
+    queries, values = [], list[str]()
+    for source, ids in asked.items():
+        if ids:
+            documents = [doc_id(line.rpartition("-")[0]) for line in ids]
+            queries.append(
+                f"SELECT {_AUDIT_ID[source]} AS audit_id, {columns} FROM {source} "
+                f"WHERE doc_id BETWEEN ? AND ? AND line_id IN ({', '.join('?' * len(ids))})"
+            )
+            values += [min(documents), max(documents), *ids]
+    if not queries:
+        return {}
+    query = " UNION ALL BY NAME ".join(queries)
     found = library.reading(lambda con: con.sql(query, params=values).to_arrow_table()).to_pylist()
     places = {(row.pop("audit_id"), row["line_id"]): row for row in found}
     for t in wanted:

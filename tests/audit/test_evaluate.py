@@ -113,9 +113,9 @@ def test_a_faultless_reader_has_no_errors_and_sees_the_lines(folder: Path) -> No
     assert [s.truth for s in found.scores] == [*TRUTH, *TRUTH[:2]]
     assert (found.confusions, found.worst, found.omissions) == ((), (), ())
     assert steps == [(2, 2)]
-    for image in engine.seen:  # the bar, and only a little around it
+    for image in engine.seen:  # the bar, and the room around it that large small letters get
         dark = image.pixels < 100
-        assert 0.5 < dark.mean() < 0.95
+        assert 0.3 < dark.mean() < 0.95
         assert image.pixels.shape[1] == pytest.approx(328, abs=8)
 
 

@@ -114,3 +114,14 @@ def test_certainty_falls_into_the_last_bin_and_no_lines_have_no_error() -> None:
     [only] = reliability([score_line("p", "1", "ab", "ab", 1.0)])
     assert (only.low, only.high, only.right) == (0.9, 1.0, 1.0)
     assert math.isnan(calibration_error(reliability([])))
+
+
+def test_few_pages_do_not_pretend_to_know() -> None:
+    """Of two pages every other draw is twice the same page, which has no spread."""
+    two = rate_with_interval([1, 3], [10, 10])
+    assert (
+        two.low == 0.0 and two.high is not None and two.high > 1.0
+    )  # Student's t with one degree of freedom is 12.7
+    none = rate_with_interval([0] * 30, [50] * 30)
+    assert (none.value, none.low) == (0.0, 0.0)
+    assert none.high == pytest.approx(1 - 0.05 ** (1 / 30))

@@ -106,6 +106,19 @@ def test_the_workbook_has_pictures_and_arabic_from_the_right(given: Given) -> No
         assert sheet.cell(row, text).number_format == "@"
 
 
+def test_wide_pictures_are_made_smaller(tmp_path: Path) -> None:
+    Image.new("RGB", (3000, 100), "white").save(tmp_path / "wide.png")
+    write_xlsx(
+        tmp_path / "a.xlsx",
+        [{"id": "1", "picture": "wide.png"}, {"id": "2", "picture": "lost.png"}],
+        tmp_path,
+    )
+    (drawing,) = openpyxl.load_workbook(tmp_path / "a.xlsx").worksheets[0]._images
+    with Image.open(drawing.ref) as stored:
+        assert stored.size == (840, 28)
+    assert drawing.anchor._from.row == 1
+
+
 def test_hostile_text_survives_a_sheet(tmp_path: Path) -> None:
     texts = ["=1+1", 'a,b;c\t"d"', "ورّاق (1887)", "\x07bell", "+41", "'tis", "\ud800"]
     rows = [{"id": str(n), "place": text} for n, text in enumerate(texts)]

@@ -5,14 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from prefect.client.orchestration import get_client
 
-from flows.audit import audit_drift, audit_report
 from ocr_core.audit.draw import Design, draw, publish
 from ocr_core.audit.transcriptions import Transcription, add_transcriptions, sample_lines
 from ocr_core.errors import DriftError
 from ocr_core.library import Library
-from tasks.audit import show
 from tests.library.make import document, result
 
 
@@ -37,12 +34,16 @@ def read_badly(library: Library) -> None:
 
 
 def artifacts(key: str) -> list[str]:
+    from prefect.client.orchestration import get_client
+
     with get_client(sync_client=True) as client:
         answer = client._client.post("/artifacts/filter", json={"artifacts": {"key": {"any_": [key]}}})
         return [artifact["data"] for artifact in answer.raise_for_status().json()]
 
 
 def test_a_drift_fails_the_flow_and_says_why(prefect_server: None, library: Library) -> None:
+    from flows.audit import audit_drift, audit_report
+
     first = audit_report(library.root)
     assert first["overall"]["cer"]["value"] == 0
     read_badly(library)
@@ -58,5 +59,7 @@ def test_a_drift_fails_the_flow_and_says_why(prefect_server: None, library: Libr
     assert len(artifacts("audit-drift")) == 2
 
 
-def test_outside_of_a_flow_nothing_is_shown() -> None:
+def test_outside_of_a_flow_nothing_is_shown(prefect_server: None) -> None:
+    from tasks.audit import show
+
     assert not show("audit-report", "# Audit")
