@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from ocr_core.imaging.settings import ImagingSettings
 from ocr_core.layout.method import LayoutMethod
 from ocr_core.recognizers.qwen_settings import QwenSettings
 from ocr_core.sources.settings import ReadSettings
@@ -49,6 +50,7 @@ class RunSettings(Settings):
     script: ScriptChoice = Field(ScriptChoice.AUTO, description="of all lines, where it is known")
     upgrade: bool = Field(False, description="read pages again that a better engine would now take")
     reading: ReadSettings = ReadSettings()
+    imaging: ImagingSettings = ImagingSettings()
     layout: LayoutMethod = Field(LayoutMethod.AUTO, description="how lines are found")
     decoding: Literal["beam", "greedy"] | None = Field(
         None, description="how the reader of English searches; None: as its card says"

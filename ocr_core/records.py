@@ -176,7 +176,7 @@ class CleanPage:
     Attributes:
         grey: [height, width] uint8; large pages are reduced.
         to_original: [2, 3] affine that maps (x, y) of `grey` to pixels of the original page image.
-        rotation: quarter turns found beyond what the file said, clockwise degrees: 0, 90, 180, 270.
+        rotation: by how much the page was turned clockwise to stand upright, beyond what the file said: 0, 90, 180, 270.
         skew_deg: angle of the text lines found on the upright page, degrees clockwise positive; what was
             corrected is in `to_original`, so an angle that was not trusted is stored and not applied.
         blank: nothing to read on this page.

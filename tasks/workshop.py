@@ -68,7 +68,12 @@ class Workshop:
         self._readers = ThreadPoolExecutor(readers, "reader")
         # Closed after the pool, whose end frees the threads from waiting for pages.
         self._stack.callback(self._readers.shutdown, cancel_futures=True)
-        prepare = partial(prepare_pages, layout=settings.layout, picture_pixels=picture_pixels(settings))
+        prepare = partial(
+            prepare_pages,
+            layout=settings.layout,
+            picture_pixels=picture_pixels(settings),
+            imaging=settings.imaging,
+        )
         pool = PagePool(settings.workers, settings.reading, settings.page_timeout_s, prepare)
         self._pool = self._stack.enter_context(pool)
         # One thread a batch instead of all threads on each: nobody waits for the slowest part of every layer.

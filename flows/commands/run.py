@@ -80,6 +80,20 @@ if TYPE_CHECKING:
     show_default=True,
     help="How lines are found: by a network, or by their strokes alone; 'auto': the better one that is there.",
 )
+@click.option(
+    "--orientation",
+    type=click.Choice(["auto", "off"]),
+    default="auto",
+    show_default=True,
+    help="Set pages upright that surely lie on their side or head, or leave all as their files have them.",
+)
+@click.option(
+    "--enhance",
+    multiple=True,
+    type=click.Choice(["even", "faint", "denoise", "median", "sharpen", "binarize"]),
+    help="A step taken on pages before lines are cut for reading; may be given several times, in order. "
+    "None is by default: docs/enhancement.md says what each does to error rates.",
+)
 @click.option("--pages", default="", help="Page numbers of every document, e.g. 1-5,8.")
 @click.option(
     "--workers", default=0, help="Processes that prepare pages; 0: what fits the cores.", show_default=True
@@ -106,6 +120,8 @@ def run(
     existing_text: str,
     decoding: str | None,
     layout: str,
+    orientation: str,
+    enhance: tuple[str, ...],
     pages: str,
     workers: int,
     device: str,
@@ -152,6 +168,7 @@ def run(
         "page_timeout_s": page_timeout,
         "decoding": decoding,
         "layout": layout,
+        "imaging": {"find_orientation": orientation == "auto", "enhance": enhance},
         "pages": pages,
         "workers": workers,
         "device": device,

@@ -148,6 +148,24 @@ def layout(config: Path, data: Path | None, folder: Path | None) -> None:
 
 
 @train.command()
+@_run_options
+def orientation(config: Path, data: Path | None, folder: Path | None) -> None:
+    """Train the network that tells which way up pages lie, on the pages that the line finder learns from.
+
+    Started again after any interruption, it goes on where it was. At the end the folder of the run gets the weights
+    (ONNX) and a model card.
+    """
+    import logging
+
+    from ocr_core.training.layout_config import OrientationTrainSettings
+    from ocr_core.training.orientation import train_orientation
+    from ocr_core.training.settings import load_settings
+
+    logging.getLogger("ocr_core.training").setLevel(logging.INFO)
+    train_orientation(load_settings(OrientationTrainSettings, config, data=data, folder=folder))
+
+
+@train.command()
 @click.option(
     "--config", required=True, type=click.Path(path_type=Path), help="TOML file: corpora, order, shares."
 )

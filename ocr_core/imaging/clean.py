@@ -1,4 +1,4 @@
-"""From the pixels of a page to a page ready for layout: grey, straight, evenly lit, its dark surround whitened."""
+"""From the pixels of a page to a page ready for layout: grey, upright, straight, evenly lit, its dark surround whitened."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 
 from ocr_core.imaging.background import dark_border, even
 from ocr_core.imaging.blank import is_blank
-from ocr_core.imaging.geometry import compose, reduced, rotate
+from ocr_core.imaging.geometry import compose, quarter, reduced, rotate
+from ocr_core.imaging.orientation import estimate_orientation
 from ocr_core.imaging.settings import ImagingSettings
 from ocr_core.imaging.skew import SkewEstimate, estimate_skew
 from ocr_core.records import CleanPage, GreyImage, PageArray
@@ -29,7 +30,7 @@ def clean_page(pixels: PageArray, *, settings: ImagingSettings | None = None) ->
     `grey` is a reduced copy where `pixels` has a side of more than `LONGEST`; a rotated page grows by its corners.
 
     Args:
-        pixels: uint8, [height, width] grey or [height, width, 3] RGB, upright as the file says; at least one pixel.
+        pixels: uint8, [height, width] grey or [height, width, 3] RGB, turned as the file says; at least one pixel.
         settings: bounds and switches; the defaults where None.
 
     Raises:
@@ -44,12 +45,25 @@ def clean_page(pixels: PageArray, *, settings: ImagingSettings | None = None) ->
     evened = even(grey, border) if settings.even_background else _whitened(grey, border)
     if settings.find_blank and is_blank(evened):
         return CleanPage(evened, to_original, blank=True)
-    skew = estimate_skew(evened, max_deg=settings.max_skew_deg)
+    turn = _turn(evened, settings)
+    upright, to_evened = quarter(evened, turn)
+    to_original = compose(to_original, to_evened)
+    skew = estimate_skew(upright, max_deg=settings.max_skew_deg)
     if not _applies(skew, settings):
         log.debug("skew %.2f° stored only, confidence %.2f", skew.angle_deg, skew.confidence)
-        return CleanPage(evened, to_original, skew_deg=skew.angle_deg)
-    straight, to_evened = rotate(evened, skew.angle_deg)
-    return CleanPage(straight, compose(to_original, to_evened), skew_deg=skew.angle_deg)
+        return CleanPage(upright, to_original, rotation=turn, skew_deg=skew.angle_deg)
+    straight, to_upright = rotate(upright, skew.angle_deg)
+    return CleanPage(straight, compose(to_original, to_upright), rotation=turn, skew_deg=skew.angle_deg)
+
+
+def _turn(evened: GreyImage, settings: ImagingSettings) -> int:
+    """By how much the page has to be turned clockwise to stand upright; 0 unless that is sure."""
+    if not settings.find_orientation:
+        return 0
+    found = estimate_orientation(evened)
+    if found.turn_deg and not found.sure:
+        log.debug("turned by %d° or not, confidence %.2f: left as it lies", found.turn_deg, found.confidence)
+    return found.turn_deg if found.sure else 0
 
 
 def to_grey(pixels: PageArray) -> GreyImage:

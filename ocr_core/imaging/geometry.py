@@ -62,6 +62,18 @@ def rotate(grey: GreyImage, angle_deg: float, *, fill: int = 255) -> tuple[GreyI
     return np.asarray(turned, np.uint8), invert(np.asarray(matrix, np.float64))
 
 
+def quarter(grey: GreyImage, turn_deg: int) -> tuple[GreyImage, Affine]:
+    """A page turned clockwise by 0, 90, 180 or 270 degrees, and the map from its pixels to those of `grey`."""
+    height, width = grey.shape
+    back = {
+        0: identity(),
+        90: np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, height - 1.0]]),
+        180: np.array([[-1.0, 0.0, width - 1.0], [0.0, -1.0, height - 1.0]]),
+        270: np.array([[0.0, -1.0, width - 1.0], [1.0, 0.0, 0.0]]),
+    }
+    return np.ascontiguousarray(np.rot90(grey, -turn_deg // 90)), back[turn_deg]
+
+
 def reduced(grey: GreyImage, longest: int) -> tuple[GreyImage, Affine]:
     """A copy whose longer side is at most `longest` pixels, and the map from its pixels to those of `grey`.
 

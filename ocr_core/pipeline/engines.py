@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 
 from ocr_core.config import ArabicEngine, RunSettings, ScriptChoice
-from ocr_core.imaging.settings import ImagingSettings
+from ocr_core.imaging.orientation import MODEL as ORIENTATION_MODEL
 from ocr_core.layout.choice import segmenter_for
 from ocr_core.layout.crops import CROP_VERSION
 from ocr_core.models import packaged_stamp
@@ -110,7 +110,8 @@ def fingerprints_for(settings: RunSettings, engines: dict[Script, EngineStamp | 
     segmenter = segmenter_for(settings.layout)
     preparation: dict[str, object] = {
         "reading": [settings.reading.dpi, settings.reading.existing_text.value],
-        "imaging": ImagingSettings().model_dump(mode="json"),
+        "imaging": settings.imaging.model_dump(mode="json"),
+        "orientation": packaged_stamp(ORIENTATION_MODEL).weights_sha256,
         "segmenter": [segmenter.name, segmenter.version],
         "crops": CROP_VERSION,
         "router": packaged_stamp(ROUTER_MODEL).weights_sha256,

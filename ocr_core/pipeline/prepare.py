@@ -13,6 +13,8 @@ import numpy as np
 
 from ocr_core.errors import PageError
 from ocr_core.imaging.clean import clean_page, to_grey
+from ocr_core.imaging.enhance import enhanced
+from ocr_core.imaging.settings import ImagingSettings
 from ocr_core.layout.choice import segmenter_for
 from ocr_core.layout.crops import crop_lines
 from ocr_core.layout.method import LayoutMethod
@@ -56,6 +58,7 @@ def prepare_pages(
     settings: ReadSettings,
     layout: LayoutMethod = LayoutMethod.AUTO,
     picture_pixels: int = 0,
+    imaging: ImagingSettings | None = None,
 ) -> list[PreparedPage | Failure]:
     """Prepare pages of ONE document. Every page comes back once, in order; a bad one as a `Failure`.
 
@@ -63,19 +66,27 @@ def prepare_pages(
         picture_pixels: area of the picture of the whole page that comes along; 0: none does.
     """
     segmenter = segmenter_for(layout)
+    imaging = imaging or ImagingSettings()
     prepared: list[PreparedPage | Failure] = []
     started = time.perf_counter()
     for page, image in zip(pages, read_pages(pages, settings=settings), strict=True):
         read_s = time.perf_counter() - started
         prepared.append(
-            image if isinstance(image, Failure) else _prepare(page, image, segmenter, read_s, picture_pixels)
+            image
+            if isinstance(image, Failure)
+            else _prepare(page, image, segmenter, imaging, read_s, picture_pixels)
         )
         started = time.perf_counter()
     return prepared
 
 
 def _prepare(
-    page: PageRef, image: PageImage, segmenter: Segmenter, read_s: float, picture_pixels: int
+    page: PageRef,
+    image: PageImage,
+    segmenter: Segmenter,
+    imaging: ImagingSettings,
+    read_s: float,
+    picture_pixels: int,
 ) -> PreparedPage | Failure:
     height, width = image.pixels.shape[:2]
     prepared = PreparedPage(page, width, height, image.dpi, image.origin, seconds={"read": read_s})
@@ -84,7 +95,7 @@ def _prepare(
     clock = _Clock()
     stage = Stage.PREPARE
     try:
-        clean = clean_page(image.pixels)
+        clean = clean_page(image.pixels, settings=imaging)
         clock.lap("clean")
         prepared = replace(prepared, rotation=clean.rotation, skew_deg=clean.skew_deg)
         if clean.blank:
@@ -94,7 +105,7 @@ def _prepare(
         clock.lap("layout")
         # Crops come from the original pixels, so no engine inherits what cleaning did for the layout.
         grey = to_grey(image.pixels)
-        images = tuple(crop_lines(grey, lines))
+        images = tuple(crop_lines(enhanced(grey, imaging.enhance), lines))
         picture = page_picture(grey, clean.rotation, picture_pixels) if picture_pixels and lines else None
         clock.lap("crop")
     except PageError as error:

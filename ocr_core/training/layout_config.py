@@ -79,15 +79,36 @@ class LayoutCorpus(CorpusSettings):
     format: Literal["pages"] = "pages"
 
 
-class LayoutTrainSettings(Settings):
-    """Everything `train_layout` needs. `data` is the folder that corpora's paths start from."""
+class PageTrainSettings(Settings):
+    """What a training on whole pages needs. `data` is the folder that corpora's paths start from."""
 
-    name: str = "layout"
+    name: str
     version: str = "1"
     data: Path
     corpora: tuple[LayoutCorpus, ...] = Field(min_length=1)
     synthetic: SyntheticSettings = SyntheticSettings()
-    network: LayoutNetworkSettings = LayoutNetworkSettings()
     augment: LayoutAugmentSettings = LayoutAugmentSettings()
     schedule: LayoutScheduleSettings = LayoutScheduleSettings()
     run: RunSettings
+
+
+class LayoutTrainSettings(PageTrainSettings):
+    """Everything `train_layout` needs."""
+
+    name: str = "layout"
+    network: LayoutNetworkSettings = LayoutNetworkSettings()
+
+
+class OrientationTrainSettings(PageTrainSettings):
+    """Everything `train_orientation` needs: no pages are mirrored, whatever `augment` says.
+
+    Attributes:
+        channels: of the network at 1/2, 1/4, 1/8 and 1/16 of the piece.
+        latin_pages: how many pages of print and typescript are set in fonts, with the corpora's words.
+        latin_share: of the samples, relative to the corpora.
+    """
+
+    name: str = "orientation"
+    channels: tuple[int, int, int, int] = (16, 24, 40, 64)
+    latin_pages: int = Field(0, ge=0)
+    latin_share: float = Field(0.3, ge=0)

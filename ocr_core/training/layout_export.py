@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from ocr_core.models.card import DataSource, Figure, ModelCard, sha256_of, write_card
 from ocr_core.training.layout_config import LayoutTrainSettings
@@ -50,8 +51,8 @@ def export_layout(
     return path
 
 
-def write_onnx(network: LayoutNetwork, path: Path) -> None:
-    """Write a network as ONNX: `page` float32 [1, 1, H, W] → `maps` [1, 10, H/4, W/4], batch norms folded in."""
+def write_onnx(network: nn.Module, path: Path) -> None:
+    """Write a network of pages as ONNX: `page` float32 [1, 1, H, W] → `maps` [1, n, h, w], batch norms folded in."""
     part = path.with_name(path.name + ".part")
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
@@ -62,7 +63,7 @@ def write_onnx(network: LayoutNetwork, path: Path) -> None:
             str(part),
             input_names=["page"],
             output_names=["maps"],
-            dynamic_axes={"page": {2: "height", 3: "width"}, "maps": {2: "height4", 3: "width4"}},
+            dynamic_axes={"page": {2: "height", 3: "width"}, "maps": {2: "rows", 3: "columns"}},
             opset_version=13,
             dynamo=False,
         )

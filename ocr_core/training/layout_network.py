@@ -23,7 +23,7 @@ UNIT = 16.0
 Channels = tuple[int, int, int, int, int]
 
 
-class _Layer(nn.Module):
+class PageLayer(nn.Module):
     """Convolution 3 x 3, batch norm, ReLU; with a shortcut where the shape stays."""
 
     def __init__(self, before: int, after: int, *, stride: int = 1, dilation: int = 1) -> None:
@@ -45,25 +45,28 @@ class LayoutNetwork(nn.Module):
         self.channels = channels
         half, quarter, eighth, c16, c32 = channels
         self.stem = nn.Sequential(
-            _Layer(1, half, stride=2), _Layer(half, quarter, stride=2), _Layer(quarter, quarter)
+            PageLayer(1, half, stride=2), PageLayer(half, quarter, stride=2), PageLayer(quarter, quarter)
         )
         self.down8 = nn.Sequential(
-            _Layer(quarter, eighth, stride=2), _Layer(eighth, eighth), _Layer(eighth, eighth)
+            PageLayer(quarter, eighth, stride=2), PageLayer(eighth, eighth), PageLayer(eighth, eighth)
         )
         self.down16 = nn.Sequential(
-            _Layer(eighth, c16, stride=2), _Layer(c16, c16), _Layer(c16, c16, dilation=2), _Layer(c16, c16)
+            PageLayer(eighth, c16, stride=2),
+            PageLayer(c16, c16),
+            PageLayer(c16, c16, dilation=2),
+            PageLayer(c16, c16),
         )
         self.down32 = nn.Sequential(
-            _Layer(c16, c32, stride=2),
-            _Layer(c32, c32),
-            _Layer(c32, c32, dilation=2),
-            _Layer(c32, c32, dilation=4),
-            _Layer(c32, c32),
+            PageLayer(c16, c32, stride=2),
+            PageLayer(c32, c32),
+            PageLayer(c32, c32, dilation=2),
+            PageLayer(c32, c32, dilation=4),
+            PageLayer(c32, c32),
         )
-        self.narrow16, self.up16 = nn.Conv2d(c32, c16, 1), _Layer(c16, c16)
-        self.narrow8, self.up8 = nn.Conv2d(c16, eighth, 1), _Layer(eighth, eighth)
+        self.narrow16, self.up16 = nn.Conv2d(c32, c16, 1), PageLayer(c16, c16)
+        self.narrow8, self.up8 = nn.Conv2d(c16, eighth, 1), PageLayer(eighth, eighth)
         self.narrow4 = nn.Conv2d(eighth, quarter, 1)
-        self.up4 = nn.Sequential(_Layer(quarter, quarter), _Layer(quarter, quarter))
+        self.up4 = nn.Sequential(PageLayer(quarter, quarter), PageLayer(quarter, quarter))
         self.head = nn.Conv2d(quarter, OUTPUTS, 1)
         nn.init.constant_(cast("Tensor", self.head.bias), -2.0)  # most pixels are no baseline
 

@@ -19,10 +19,11 @@ from ocr_core.errors import UsageError
 from ocr_core.ground_truth import find_pages
 from ocr_core.imaging.clean import clean_page
 from ocr_core.imaging.geometry import apply, invert
+from ocr_core.imaging.settings import ImagingSettings
 from ocr_core.records import GreyImage
 from ocr_core.training.cache import document_of, split_of
 from ocr_core.training.ground_truth import shape_of
-from ocr_core.training.layout_config import LayoutTrainSettings
+from ocr_core.training.layout_config import PageTrainSettings
 from ocr_core.training.layout_synthetic import SYNTHETIC, synthetic_pages
 from ocr_core.training.layout_targets import PageLine, Points
 
@@ -42,7 +43,7 @@ class LayoutPage:
     lines: tuple[PageLine, ...]
 
 
-def prepare_layout(settings: LayoutTrainSettings) -> Path:
+def prepare_layout(settings: PageTrainSettings) -> Path:
     """Make the cache of a configuration, or find it made. Returns its folder.
 
     Raises:
@@ -79,7 +80,7 @@ def load_layout(folder: Path) -> list[LayoutPage]:
     return pages
 
 
-def _pages(settings: LayoutTrainSettings) -> Iterator[LayoutPage]:
+def _pages(settings: PageTrainSettings) -> Iterator[LayoutPage]:
     for corpus in settings.corpora:
         kept = 0
         for page in find_pages([settings.data / corpus.path]):
@@ -92,7 +93,8 @@ def _pages(settings: LayoutTrainSettings) -> Iterator[LayoutPage]:
                 raise UsageError(
                     f"{page.image} is not an image", remedy="Repair the file or take it out of the corpus."
                 )
-            clean = clean_page(np.asarray(pixels, np.uint8))
+            # Pages of ground truth are upright: where their lines are, somebody has read them.
+            clean = clean_page(np.asarray(pixels, np.uint8), settings=ImagingSettings(find_orientation=False))
             to_clean = invert(clean.to_original)
             shapes = [[apply(to_clean, points) for points in shape_of(line)] for line in drawn]
             kept += 1

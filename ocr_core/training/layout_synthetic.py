@@ -17,7 +17,7 @@ from ocr_core.ground_truth import read_page
 from ocr_core.imaging.clean import LONGEST
 from ocr_core.records import GreyImage
 from ocr_core.script.corpus import ARABIC_SAMPLE, arabic_text
-from ocr_core.training.layout_config import LayoutTrainSettings
+from ocr_core.training.layout_config import PageTrainSettings
 from ocr_core.training.layout_targets import PageLine, Points
 from ocr_core.training.synthetic import draw_text, find_fonts, joins, random_style, repen
 
@@ -27,7 +27,7 @@ _LOWEST = 8.0
 """Pixels: lower lines are not drawn."""
 
 
-def synthetic_pages(settings: LayoutTrainSettings) -> Iterator[tuple[GreyImage, list[PageLine]]]:
+def synthetic_pages(settings: PageTrainSettings) -> Iterator[tuple[GreyImage, list[PageLine]]]:
     """Evened pages, grey uint8 [height, width], and their lines, from layouts taken in turn.
 
     Raises:

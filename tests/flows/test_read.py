@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from ocr_core.layout.spread import LEFT, RIGHT
 from ocr_core.pipeline.fingerprint import Fingerprints
 from ocr_core.pipeline.prepare import PreparedPage
 from ocr_core.pipeline.read import Deferred, PageReader
@@ -109,6 +110,26 @@ def test_columns_of_arabic_are_read_from_the_right(scripts: list[Script], texts:
 def test_columns_of_a_page_on_its_side_are_read_from_the_right_too() -> None:
     result = read(two_columns(rotation=90), [Script.ARABIC] * 4)
     assert "".join(r.transcript.text for r in result.lines if r.transcript) == "3412"
+
+
+def test_columns_of_a_page_on_its_head_are_read_from_where_its_right_is() -> None:
+    result = read(two_columns(rotation=180), [Script.ARABIC] * 4)
+    assert "".join(r.transcript.text for r in result.lines if r.transcript) == "2143"
+
+
+def test_the_right_page_of_an_arabic_spread_comes_first_though_it_begins_lower() -> None:
+    page = two_columns()
+    lines = [replace(line, region=LEFT if line.box.x0 == 50 else RIGHT) for line in page.lines]
+    lines[2:] = [
+        replace(line, polygon=lower(line.polygon), baseline=lower(line.baseline)) for line in lines[2:]
+    ]
+    for scripts, texts in (([Script.ARABIC] * 4, "3412"), ([Script.LATIN] * 4, "1234")):
+        result = read(replace(page, lines=tuple(lines)), scripts)
+        assert "".join(r.transcript.text for r in result.lines if r.transcript) == texts
+
+
+def lower(points: tuple[Point, ...]) -> tuple[Point, ...]:
+    return tuple((x, y + 300) for x, y in points)
 
 
 def test_a_script_that_is_told_is_that_of_every_line() -> None:

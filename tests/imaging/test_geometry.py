@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ocr_core.imaging.geometry import apply, compose, identity, invert, reduced, rotate
+from ocr_core.imaging.geometry import apply, compose, identity, invert, quarter, reduced, rotate
 from ocr_core.imaging.masks import without_solids
 from tests.imaging.drawn import paper
 
@@ -54,3 +54,14 @@ def test_solids_go_and_strokes_stay() -> None:
     mask[80:84, 10:190] = 1
     kept = without_solids(mask, 10)
     assert not kept[10:60, 10:60].any() and kept[80:84, 10:190].all()
+
+
+@pytest.mark.parametrize("turn", [0, 90, 180, 270])
+def test_a_quarter_turn_is_clockwise_and_maps_back(turn: int) -> None:
+    page = np.full((60, 40), 255, np.uint8)
+    page[5, 30] = 0  # near the upper right corner
+    lying, to_page = quarter(page, turn)
+    ys, xs = np.nonzero(lying == 0)
+    assert apply(to_page, [(float(xs[0]), float(ys[0]))])[0].tolist() == [30, 5]
+    right, low = xs[0] > lying.shape[1] / 2, ys[0] > lying.shape[0] / 2
+    assert (right, low) == {0: (True, False), 90: (True, True), 180: (False, True), 270: (False, False)}[turn]
