@@ -31,8 +31,11 @@ _FEWEST = 100
 """Fewer cells with ink, three or four lines, are too few words to go by."""
 _CLEAR = 0.5
 """No closer look is taken where the first turn is so far ahead of the second, in shares of the votes."""
-_SURE, _AHEAD = 0.4, 0.15
-"""A page is turned where so large a share of the votes says so, and so much more than for any other turn."""
+_AHEAD, _UPRIGHT = 0.08, 0.22
+"""A page is turned where two looks agree and the turn is so far ahead of any other, and so far ahead of standing upright:
+an upright page that is turned loses more than a lying one that is left."""
+_ALONE = 0.3
+"""Where there is no closer look to take, it has to be so far ahead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +64,14 @@ def estimate_orientation(evened: GreyImage, network: cv2.dnn.Net | None = None) 
     if network is None or min(evened.shape) < 2 * CELL:
         return Orientation(0, 0.0, False)
     shares, cells = _votes(evened, network, LONGEST)
+    best, agreed, least = int(np.argmax(shares)), True, _ALONE
     if _lead(shares) < _CLEAR and max(evened.shape) > LONGEST:
-        shares = (shares + _votes(evened, network, FINER)[0]) / 2
-    best = int(np.argmax(shares))
-    sure = best > 0 and cells >= _FEWEST and shares[best] >= _SURE and _lead(shares) >= _AHEAD
+        closer, _ = _votes(evened, network, FINER)
+        agreed, least = int(np.argmax(closer)) == best, _AHEAD
+        shares = (shares + closer) / 2
+        best = int(np.argmax(shares))
+    ahead = _lead(shares) >= least and shares[best] - shares[0] >= _UPRIGHT
+    sure = best > 0 and cells >= _FEWEST and agreed and ahead
     return Orientation(90 * best, float(shares[best]), bool(sure))
 
 

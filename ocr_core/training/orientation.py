@@ -202,6 +202,9 @@ def _export(run: _Run) -> dict[str, float]:
         data.append(
             DataSource("synthetic Arabic pages", settings.synthetic.source, settings.synthetic.licence)
         )
+    if settings.latin_pages and settings.latin_share > 0:
+        source = "words of the corpora; letters set in free fonts"
+        data.append(DataSource("synthetic Latin pages", source, "as the corpora's"))
     card = ModelCard(
         name=settings.name,
         version=settings.version,

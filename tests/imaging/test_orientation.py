@@ -69,6 +69,12 @@ def test_an_upright_page_is_never_to_be_turned(samples: Path) -> None:
     assert found.turn_deg == 0 and found.confidence > 0.6 and not found.sure
 
 
+@pytest.mark.parametrize("angle", [0.0, 5.0, -6.0])
+def test_an_upright_page_in_letters_it_never_saw_is_not_turned(angle: float) -> None:
+    page = turned(write(paper(), list(range(150, 1300, 70))), angle)
+    assert clean_page(page).rotation == 0
+
+
 def test_cells_with_ink() -> None:
     page = np.zeros((32, 48), np.float32)
     page[20:24, 36:40] = 1
