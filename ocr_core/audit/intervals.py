@@ -23,8 +23,9 @@ from scipy import stats
 
 DRAWS = 1000
 LEVEL = 0.95
-_FEW_PAGES = 10
-"""Below this the interval is at least as wide as Student's: two pages drawn again tell nothing."""
+_FEWEST_PAGES, _FEW_PAGES = 6, 10
+"""Below the one the interval is Student's: drawn again, so few pages are now and then almost alike, and their t values
+know no bounds. Below the other it is at least as wide as Student's."""
 _LEAST_ERROR = 1e-9
 """Standard errors below this are taken for 0."""
 _MOST_NUMBERS = 2_000_000
@@ -123,11 +124,13 @@ def interval(clusters: Clusters, seed: int = 0, draws: int = DRAWS) -> Rate:
     error = clusters.standard_error
     if error < _LEAST_ERROR:
         return Rate(rate, rate, rate)
-    t = _t_values(clusters, np.random.default_rng(seed), draws)
-    low, high = np.quantile(t, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
-    if pages < _FEW_PAGES:
-        reach = stats.t.ppf((1 + LEVEL) / 2, max(int((counts - 1).clip(0).sum()), 1))
-        low, high = min(low, -reach), max(high, reach)
+    reach = float(stats.t.ppf((1 + LEVEL) / 2, max(int((counts - 1).clip(0).sum()), 1)))
+    low, high = -reach, reach
+    if pages >= _FEWEST_PAGES:
+        t = _t_values(clusters, np.random.default_rng(seed), draws)
+        low, high = np.quantile(t, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
+        if pages < _FEW_PAGES:
+            low, high = min(low, -reach), max(high, reach)
     return Rate(rate, max(min(rate - float(high) * error, rate), 0.0), max(rate - float(low) * error, rate))
 
 

@@ -122,6 +122,13 @@ def test_few_pages_do_not_pretend_to_know() -> None:
     assert (
         two.low == 0.0 and two.high is not None and two.high > 1.0
     )  # Student's t with one degree of freedom is 12.7
+    # Three pages of 10, 20 and 30 % wrong: 20 % ± 4.303 times 10 / √3.
+    three = rate_with_interval([10, 20, 30], [100, 100, 100])
+    assert three.high == pytest.approx(0.2 + 4.3027 * 0.1 / 3**0.5, abs=1e-4)
+    alike = rate_with_interval(
+        [10, 10, 30, 10], [100, 100.001, 100, 99.999]
+    )  # draws of the like ones have next to no spread
+    assert alike.high is not None and alike.high < 0.4
     none = rate_with_interval([0] * 30, [50] * 30)
     assert (none.value, none.low) == (0.0, 0.0)
     assert none.high == pytest.approx(1 - 0.05 ** (1 / 30))
