@@ -58,7 +58,8 @@ def main() -> None:
 
 def cut(folders: list[Path], count: int) -> list:
     """`count` lines from all pages of the folders, as `LineImage`."""
-    from ocr_core.layout.crops import page_extents, rectify_line
+    from ocr_core.layout.crops import rectify_line
+    from ocr_core.layout.extents import page_extents
     from ocr_core.records import LineImage
     from ocr_core.training.ground_truth import read_pages, shape_of
 

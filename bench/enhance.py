@@ -85,7 +85,8 @@ def error_rate(reader, spoilt: list, pages: list, step: Step) -> float:
 
 def cut(page: Page, lines: tuple[TruthLine, ...], chosen: list[TruthLine], scale: float) -> list:
     """The chosen lines of a page that is `scale` times as large as its ground truth, as `LineImage`."""
-    from ocr_core.layout.crops import page_extents, rectify_line
+    from ocr_core.layout.crops import rectify_line
+    from ocr_core.layout.extents import page_extents
     from ocr_core.records import LineImage
     from ocr_core.training.ground_truth import shape_of
 

@@ -21,7 +21,8 @@ from ocr_core.ground_truth import (
     read_line_folder,
     read_parquet,
 )
-from ocr_core.layout.crops import Strip, guessed_baseline, page_extents, rectify_line
+from ocr_core.layout.crops import Strip, rectify_line
+from ocr_core.layout.extents import guessed_baseline, page_extents
 from ocr_core.records import GreyImage
 from ocr_core.training.config import CorpusSettings
 

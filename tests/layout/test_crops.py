@@ -7,15 +7,8 @@ import numpy as np
 import pytest
 
 from ocr_core.ground import even_out, local_ground, normalise_height
-from ocr_core.layout.crops import (
-    Extents,
-    crop_lines,
-    fit_extents,
-    guessed_baseline,
-    line_extents,
-    page_extents,
-    rectify_line,
-)
+from ocr_core.layout.crops import crop_lines, rectify_line
+from ocr_core.layout.extents import Extents, fit_extents, guessed_baseline, line_extents, page_extents
 from ocr_core.records import Line
 
 
