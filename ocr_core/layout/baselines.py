@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr_core.layout.crests import Course, crest_pixels, crests_of
+from ocr_core.layout.crests import Course, chains, crest_pixels, crests_of
 from ocr_core.layout.maps import Floats, LineMaps
 
 _LOW = 0.25
@@ -139,21 +139,7 @@ def _linked(pieces: list[_Piece], maps: LineMaps) -> list[_Piece]:
             if not one and _ends_between(left, right, maps.ends):
                 continue
             bridges.append((abs(right.x0 - left.x1) + 2 * miss - (reach if one else 0), i, j))
-    after: dict[int, int] = {}
-    before: dict[int, int] = {}
-    for _, i, j in sorted(bridges):
-        if i not in after and j not in before:
-            after[i], before[j] = j, i
-    lines = []
-    for first in range(len(pieces)):
-        if first in before:
-            continue
-        chain, i = [pieces[first]], first
-        while (following := after.get(i)) is not None:
-            chain.append(pieces[following])
-            i = following
-        lines.append(_joined(chain))
-    return lines
+    return [_joined([pieces[i] for i in chain]) for chain in chains(bridges, len(pieces))]
 
 
 def _miss(left: _Piece, right: _Piece) -> float:

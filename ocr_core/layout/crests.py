@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
@@ -45,6 +46,27 @@ def crest_pixels(
     last = np.ones(len(xs), bool)
     last[:-1] = (xs[1:] != xs[:-1]) | (which[1:] != which[:-1])
     return xs[last], ys[last], which[last]
+
+
+def chains(bridges: Iterable[tuple[float, int, int]], count: int) -> list[list[int]]:
+    """Pieces 0 … `count` - 1 joined end to start, cheapest bridge first, each end and each start once.
+
+    Args:
+        bridges: (cost, left piece, right piece); none may lead back to a piece on the left.
+    """
+    after: dict[int, int] = {}
+    before: dict[int, int] = {}
+    for _, i, j in sorted(bridges):
+        if i not in after and j not in before:
+            after[i], before[j] = j, i
+    found = []
+    for first in range(count):
+        if first not in before:
+            chain = [first]
+            while chain[-1] in after:
+                chain.append(after[chain[-1]])
+            found.append(chain)
+    return found
 
 
 def crests_of(level: NDArray[np.float32]) -> NDArray[np.bool_]:

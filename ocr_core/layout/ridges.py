@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr_core.layout.crests import Course, crest_pixels, crests_of
+from ocr_core.layout.crests import Course, chains, crest_pixels, crests_of
 
 _MAP_PITCH = 20.0
 """Pixels from line to line on the small map in which ridges are sought."""
@@ -172,23 +172,7 @@ def _link(pieces: list[Ridge], corridors: NDArray[np.bool_], unit: float) -> lis
             if gap > 0.5 * unit and corridors[min(max(y, 0), corridors.shape[0] - 1), a:b].any():
                 continue
             bridges.append((step / unit + 0.12 * abs(gap) / unit, i, j))
-    after: dict[int, int] = {}
-    before: dict[int, int] = {}
-    for _, i, j in sorted(bridges):
-        if i not in after and j not in before:
-            after[i], before[j] = j, i
-    lines = []
-    for i in range(len(pieces)):
-        if i in before:
-            continue
-        chain = [pieces[i]]
-        seen = {i}
-        while (k := after.get(i)) is not None and k not in seen:
-            chain.append(pieces[k])
-            seen.add(k)
-            i = k
-        lines.append(_joined(chain))
-    return lines
+    return [_joined([pieces[i] for i in chain]) for chain in chains(bridges, len(pieces))]
 
 
 def _step(left: Ridge, right: Ridge, unit: float) -> float:

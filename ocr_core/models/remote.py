@@ -12,18 +12,21 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import TypeVar
 
 from ocr_core.errors import MissingDependency, ModelError
-from ocr_core.models.card import ModelCard, read_card, sha256_of
+from ocr_core.models.card import ModelCard, read_card, sha256_of, write_card
 
 MODELS_VARIABLE = "WARRAQ_MODELS"
 RECORD = "pulled.json"
 _DOWNLOADS = "download"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +239,39 @@ def verified_folder(name: str, root: Path | None = None) -> Path:
                 remedy=f"Remove {folder} and run `warraq models pull {name}`.",
             )
     return folder
+
+
+def pull_folder(
+    name: str,
+    load: Callable[[Path], T],
+    describe: Callable[[RemoteModel, Mapping[str, Path], T], ModelCard],
+    source: Path | None = None,
+    root: Path | None = None,
+) -> ModelCard:
+    """Pull a model that is a folder of files, load it once to see that it is whole, and write its card beside it.
+
+    Args:
+        load: of the folder as published.
+        describe: the card, from the model, its files by name where they now lie, and what was loaded.
+        source, root: as for `fetched`.
+
+    Raises:
+        MissingDependency: the hub cannot be reached.
+        ModelError: the files are not those pulled first, or not a whole model.
+    """
+    model = remote_model(name)
+    folder = (root or models_folder()) / name
+    with fetched(model, source, root) as paths:
+        try:
+            loaded = load(paths["config.json"].parent)
+        except ModelError:
+            drop_downloads(name, root)  # so that the next pull does not find them again
+            raise
+        place_files(paths, folder, downloaded=source is None)
+        card = describe(model, {file: folder / file for file in paths}, loaded)
+    write_card(folder / f"{name}.json", card)
+    drop_downloads(name, root)
+    return card
 
 
 def drop_downloads(name: str, root: Path | None = None) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from ocr_core.errors import PageError
 from ocr_core.imaging.clean import clean_page, to_grey
 from ocr_core.imaging.enhance import enhanced
+from ocr_core.imaging.geometry import quarter
 from ocr_core.imaging.settings import ImagingSettings
 from ocr_core.layout.choice import segmenter_for
 from ocr_core.layout.crops import crop_lines
@@ -129,7 +130,7 @@ def page_picture(grey: GreyImage, rotation: int, pixels: int) -> GreyImage:
     Args:
         rotation: clockwise degrees by which it is to be turned: 0, 90, 180, 270.
     """
-    turned = np.ascontiguousarray(np.rot90(grey, -rotation // 90))
+    turned, _ = quarter(grey, rotation)
     scale = math.sqrt(pixels / turned.size)
     if scale >= 1:
         return turned

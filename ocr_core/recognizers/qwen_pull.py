@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
 from ocr_core.errors import ModelError
 from ocr_core.models import sha256_of
-from ocr_core.models.card import ModelCard, read_card, write_card
+from ocr_core.models.card import ModelCard, read_card
 from ocr_core.models.remote import (
     REMOTE,
-    drop_downloads,
-    fetched,
+    RemoteModel,
     models_folder,
-    place_files,
-    remote_model,
+    pull_folder,
     verified_folder,
 )
 from ocr_core.recognizers.model_folder import WEIGHTS_FILE, weight_files
 from ocr_core.recognizers.qwen import QwenPageRecognizer, QwenRecognizer
-from ocr_core.recognizers.qwen_file import load_folder
+from ocr_core.recognizers.qwen_file import QwenFolder, load_folder
 from ocr_core.recognizers.qwen_settings import NAME, QwenSettings
 from ocr_core.records import EngineStamp
 
@@ -38,34 +37,7 @@ def pull_qwen(name: str = NAME, source: Path | None = None, root: Path | None = 
         MissingDependency: the hub cannot be reached.
         ModelError: the files are not those pulled first, or not a whole model.
     """
-    model = remote_model(name)
-    folder = (root or models_folder()) / name
-    with fetched(model, source, root) as paths:
-        try:
-            loaded = load_folder(paths["config.json"].parent)
-        except ModelError:
-            drop_downloads(name, root)  # so that the next pull does not find them again
-            raise
-        parameters = sum(p.numel() for p in loaded.model.parameters())
-        del loaded
-        place_files(paths, folder, downloaded=source is None)
-        manifest = _manifest({file: sha256_of(folder / file) for file in paths})
-        (folder / MANIFEST).write_text(manifest, "utf-8")
-    digest = sha256_of(folder / MANIFEST)
-    card = ModelCard(
-        name=name,
-        version=digest[:12],  # the same wherever the files came from
-        kind=KIND,
-        file=MANIFEST,
-        sha256=digest,
-        licence=model.licence,
-        parameters=parameters,
-        settings=QwenSettings().stamp_settings(),
-        notes=model.notes,
-    )
-    write_card(folder / f"{name}.json", card)
-    drop_downloads(name, root)
-    return card
+    return pull_folder(name, load_folder, _card, source, root)
 
 
 def is_pulled(name: str = NAME, root: Path | None = None) -> bool:
@@ -117,6 +89,24 @@ def _digest(state: tuple[tuple[str, int, int], ...]) -> str:
     return hashlib.sha256(
         _manifest({Path(path).name: sha256_of(Path(path)) for path, _, _ in state}).encode()
     ).hexdigest()
+
+
+def _card(model: RemoteModel, files: Mapping[str, Path], loaded: QwenFolder) -> ModelCard:
+    """The card, whose file is the manifest that is written here."""
+    manifest = files["config.json"].with_name(MANIFEST)
+    manifest.write_text(_manifest({name: sha256_of(path) for name, path in files.items()}), "utf-8")
+    digest = sha256_of(manifest)
+    return ModelCard(
+        name=model.name,
+        version=digest[:12],  # the same wherever the files came from
+        kind=KIND,
+        file=MANIFEST,
+        sha256=digest,
+        licence=model.licence,
+        parameters=sum(p.numel() for p in loaded.model.parameters()),
+        settings=QwenSettings().stamp_settings(),
+        notes=model.notes,
+    )
 
 
 def _manifest(digests: dict[str, str]) -> str:

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from ocr_core.errors import ModelError
 from ocr_core.models import sha256_of
-from ocr_core.models.card import DataSource, Figure, ModelCard, read_card, write_card
+from ocr_core.models.card import DataSource, Figure, ModelCard, read_card
 from ocr_core.models.remote import (
     REMOTE,
     RemoteModel,
-    drop_downloads,
-    fetched,
     models_folder,
-    place_files,
+    pull_folder,
     pulled,
-    remote_model,
     verified_folder,
 )
 from ocr_core.recognizers.model_folder import WEIGHTS_FILE
 from ocr_core.recognizers.trocr import BEAMS, KIND, TrocrRecognizer, stamp_of
-from ocr_core.recognizers.trocr_file import load_folder
+from ocr_core.recognizers.trocr_file import TrocrFolder, load_folder
 from ocr_core.records import EngineStamp
 
 NAME = "trocr-base-handwritten"
@@ -36,19 +34,7 @@ def pull_trocr(name: str = NAME, source: Path | None = None, root: Path | None =
         MissingDependency: the hub cannot be reached.
         ModelError: the files are not those pulled first, or not a whole model.
     """
-    model = remote_model(name)
-    folder = (root or models_folder()) / name
-    with fetched(model, source, root) as paths:
-        try:
-            loaded = load_folder(paths["config.json"].parent)
-        except ModelError:
-            drop_downloads(name, root)  # so that the next pull does not find them again
-            raise
-        place_files(paths, folder, downloaded=source is None)
-        card = _card(model, folder, sum(p.numel() for p in loaded.model.parameters()))
-    write_card(folder / f"{name}.json", card)
-    drop_downloads(name, root)
-    return card
+    return pull_folder(name, load_folder, _card, source, root)
 
 
 def load_trocr(
@@ -89,15 +75,15 @@ def beams_of(decoding: str | None) -> int:
     return BEAMS if decoding == "beam" else 1
 
 
-def _card(model: RemoteModel, folder: Path, parameters: int) -> ModelCard:
+def _card(model: RemoteModel, files: Mapping[str, Path], loaded: TrocrFolder) -> ModelCard:
     return ModelCard(
         name=model.name,
         version=model.revision[:12],
         kind=KIND,
         file=WEIGHTS_FILE,
-        sha256=sha256_of(folder / WEIGHTS_FILE),
+        sha256=sha256_of(files[WEIGHTS_FILE]),
         licence=model.licence,
-        parameters=parameters,
+        parameters=sum(p.numel() for p in loaded.model.parameters()),
         data=(DataSource("IAM", f"huggingface {model.repo}", "research use"),),
         figures=(Figure("CER IAM test, as published", 0.0342, 2915),),
         settings=(("decoding", "greedy"), ("normalisation", "plain")),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from ocr_core.models.card import DataSource, Figure, ModelCard, sha256_of, write_card
-from ocr_core.training.layout_config import LayoutTrainSettings
+from ocr_core.training.layout_config import LayoutTrainSettings, PageTrainSettings
 from ocr_core.training.layout_network import LayoutNetwork
 
 KIND = "layout"
@@ -25,9 +25,33 @@ def export_layout(
     Args:
         rates: by corpus the F1 of baseline pixels on held-out documents, and the number of pieces.
     """
-    stem = f"{settings.name}-{settings.version}"
-    weights = settings.run.folder / f"{stem}.onnx"
-    write_onnx(network, weights)
+    figures = tuple(Figure(f"pixel F1 {name}", round(f1, 4), pieces) for name, (f1, pieces) in rates.items())
+    notes = (
+        f"Averaged weights after {steps} steps; figures are of baseline pixels on pieces of held-out pages."
+    )
+    write_onnx(network, weights_path(settings))
+    return write_page_card(settings, KIND, network, figures, notes)
+
+
+def weights_path(settings: PageTrainSettings) -> Path:
+    """Where the trained network of a run goes."""
+    return settings.run.folder / f"{settings.name}-{settings.version}.onnx"
+
+
+def write_page_card(
+    settings: PageTrainSettings,
+    kind: str,
+    network: nn.Module,
+    figures: tuple[Figure, ...],
+    notes: str,
+    more_data: Sequence[DataSource] = (),
+) -> Path:
+    """Write the card of a network of pages beside its weights. Returns its path.
+
+    Args:
+        more_data: besides the corpora and the synthetic Arabic pages of the settings.
+    """
+    weights = weights_path(settings)
     synthetic = settings.synthetic
     data = [DataSource(c.name, c.source, c.licence) for c in settings.corpora if c.share > 0]
     if synthetic.layouts and synthetic.share > 0:
@@ -35,18 +59,16 @@ def export_layout(
     card = ModelCard(
         name=settings.name,
         version=settings.version,
-        kind=KIND,
+        kind=kind,
         file=weights.name,
         sha256=sha256_of(weights),
         licence="Apache-2.0",
         parameters=sum(p.numel() for p in network.parameters()),
-        data=tuple(data),
-        figures=tuple(
-            Figure(f"pixel F1 {name}", round(f1, 4), pieces) for name, (f1, pieces) in rates.items()
-        ),
-        notes=f"Averaged weights after {steps} steps; figures are of baseline pixels on pieces of held-out pages.",
+        data=(*data, *more_data),
+        figures=figures,
+        notes=notes,
     )
-    path = settings.run.folder / f"{stem}.json"
+    path = weights.with_suffix(".json")
     write_card(path, card)
     return path
 

@@ -17,13 +17,13 @@ import torch
 from torch import Tensor, nn
 
 from ocr_core.imaging.orientation import LONGEST, estimate_orientation, with_ink
-from ocr_core.models.card import DataSource, Figure, ModelCard, sha256_of, write_card
+from ocr_core.models.card import DataSource, Figure
 from ocr_core.models.opencv import load_network
 from ocr_core.training.checkpoints import CHECKPOINT, load_checkpoint, other_run, save_checkpoint
 from ocr_core.training.config import ScheduleSettings
 from ocr_core.training.layout_augment import distorted_piece
 from ocr_core.training.layout_config import OrientationTrainSettings
-from ocr_core.training.layout_export import write_onnx
+from ocr_core.training.layout_export import weights_path, write_onnx, write_page_card
 from ocr_core.training.layout_network import PageLayer
 from ocr_core.training.layout_pages import LayoutPage, load_layout, prepare_layout
 from ocr_core.training.layout_synthetic import SYNTHETIC
@@ -193,33 +193,18 @@ def _export(run: _Run) -> dict[str, float]:
     settings = run.settings
     network = OrientationNetwork(settings.channels)
     network.load_state_dict(run.average)
-    stem = settings.run.folder / f"{settings.name}-{settings.version}"
-    weights = stem.with_name(stem.name + ".onnx")
+    weights = weights_path(settings)
     write_onnx(network, weights)
     rates = measure_pages(weights, [p for p in run.pages if p.split == "dev"])
-    data = [DataSource(c.name, c.source, c.licence) for c in settings.corpora if c.share > 0]
-    if settings.synthetic.layouts and settings.synthetic.share > 0:
-        data.append(
-            DataSource("synthetic Arabic pages", settings.synthetic.source, settings.synthetic.licence)
-        )
+    more = []
     if settings.latin_pages and settings.latin_share > 0:
         source = "words of the corpora; letters set in free fonts"
-        data.append(DataSource("synthetic Latin pages", source, "as the corpora's"))
-    card = ModelCard(
-        name=settings.name,
-        version=settings.version,
-        kind=KIND,
-        file=weights.name,
-        sha256=sha256_of(weights),
-        licence="Apache-2.0",
-        parameters=sum(p.numel() for p in network.parameters()),
-        data=tuple(data),
-        figures=tuple(
-            Figure(f"turns found {name}", round(rate, 4), pages) for name, (rate, pages) in rates.items()
-        ),
-        notes=f"Averaged weights after {run.step} steps; figures are of whole held-out pages turned by all four quarters.",
+        more.append(DataSource("synthetic Latin pages", source, "as the corpora's"))
+    figures = tuple(
+        Figure(f"turns found {name}", round(rate, 4), pages) for name, (rate, pages) in rates.items()
     )
-    write_card(stem.with_name(stem.name + ".json"), card)
+    notes = f"Averaged weights after {run.step} steps; figures are of whole held-out pages turned by all four quarters."
+    write_page_card(settings, KIND, network, figures, notes, more)
     return {name: rate for name, (rate, _) in rates.items()}
 
 
