@@ -57,6 +57,49 @@ def greedy(log_probs: Frames) -> Decoded:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """The likeliest path that writes given labels: the frame in which each is likeliest, and its log probability."""
+
+    frames: tuple[int, ...]
+    log_probability: float
+
+
+def alignment(log_probs: Frames, labels: tuple[int, ...]) -> Alignment | None:
+    """Where given labels stand: the best path that writes them, by the Viterbi recursion over the forward states.
+
+    Args:
+        log_probs: float [T, classes], natural logarithms, class 0 the blank.
+        labels: classes without blanks.
+
+    Returns:
+        None where there are too few frames for the labels, or no path is possible.
+    """
+    extended, skip = _states(labels)
+    scores = log_probs[:, extended]  # [T, states]
+    best = np.full(len(extended), -np.inf)
+    best[0] = 0.0
+    came = np.zeros(scores.shape, np.int8)
+    for t, frame in enumerate(scores):
+        one = np.concatenate([[-np.inf], best[:-1]])
+        two = np.where(skip, np.concatenate([[-np.inf, -np.inf], best[:-2]])[: len(best)], -np.inf)
+        ways = np.stack([best, one, two])
+        came[t] = ways.argmax(axis=0)
+        best = ways.max(axis=0) + frame
+    state = len(extended) - 1 if len(extended) == 1 or best[-1] >= best[-2] else len(extended) - 2
+    total = float(best[state])
+    if len(scores) == 0 or total == -np.inf:
+        return None
+    peaks = np.full(len(labels), -np.inf)
+    frames = np.zeros(len(labels), np.int64)
+    for t in range(len(scores) - 1, -1, -1):
+        label, odd = divmod(state, 2)
+        if odd and scores[t, state] > peaks[label]:
+            peaks[label], frames[label] = scores[t, state], t
+        state -= int(came[t, state])
+    return Alignment(tuple(frames.tolist()), total)
+
+
 def label_log_probability(log_probs: Frames, labels: tuple[int, ...]) -> float:
     """Log probability that the network writes a label sequence: the sum over all its paths, by the forward recursion.
 
@@ -64,10 +107,7 @@ def label_log_probability(log_probs: Frames, labels: tuple[int, ...]) -> float:
         log_probs: float [T, classes], natural logarithms, class 0 the blank.
         labels: classes without blanks.
     """
-    extended = np.full(2 * len(labels) + 1, BLANK)
-    extended[1::2] = labels
-    skip = np.zeros(len(extended), dtype=bool)
-    skip[2:] = (extended[2:] != BLANK) & (extended[2:] != extended[:-2])
+    extended, skip = _states(labels)
     alpha = np.full(len(extended), -np.inf)
     alpha[0] = 0.0 if len(log_probs) == 0 else log_probs[0, BLANK]
     if len(extended) > 1 and len(log_probs):
@@ -77,3 +117,12 @@ def label_log_probability(log_probs: Frames, labels: tuple[int, ...]) -> float:
         two = np.where(skip, np.concatenate([[-np.inf, -np.inf], alpha[:-2]])[: len(alpha)], -np.inf)
         alpha = np.logaddexp(np.logaddexp(alpha, one), two) + frame[extended]
     return float(np.logaddexp(alpha[-1], alpha[-2]) if len(alpha) > 1 else alpha[-1])
+
+
+def _states(labels: tuple[int, ...]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Labels with blanks around each, int [2 L + 1], and which of these may follow the last but one before it."""
+    extended = np.full(2 * len(labels) + 1, BLANK)
+    extended[1::2] = labels
+    skip = np.zeros(len(extended), dtype=bool)
+    skip[2:] = (extended[2:] != BLANK) & (extended[2:] != extended[:-2])
+    return extended, skip

@@ -30,7 +30,11 @@ def distorted(line: CachedLine, height: int, rng: np.random.Generator, settings:
     if rng.random() >= settings.probability:
         return plain(line, height)
     image = _bend(even_out(_bordered(line, rng)), line, height, rng, settings.geometry)
-    return _ink(image, rng, settings.ink) if settings.ink > 0 else image
+    if settings.ink > 0:
+        image = _ink(image, rng, settings.ink)
+    if settings.hide > 0:
+        _hide(image, rng, settings.hide)
+    return image
 
 
 def _bordered(line: CachedLine, rng: np.random.Generator) -> Grey:
@@ -109,6 +113,16 @@ def _blot(image: NDArray[np.float32], rng: np.random.Generator) -> None:
         h, w = int(rng.integers(3, rows // 2)), int(rng.integers(2, 9))
         y, x = int(rng.integers(0, rows - h)), int(rng.integers(0, max(1, columns - w)))
         image[y : y + h, x : x + w] = 255 if rng.random() < 0.7 else rng.uniform(60, 200)
+
+
+def _hide(image: Grey, rng: np.random.Generator, share: float) -> None:
+    """Cover about a share of the columns by bands of ground up to a letter wide, in place."""
+    rows, columns = image.shape
+    mean = rows / 4
+    for _ in range(int(rng.poisson(share * columns / mean))):
+        width = int(rng.uniform(0.3, 1.7) * mean)
+        start = int(rng.integers(0, max(1, columns - width)))
+        image[:, start : start + width] = 255
 
 
 def _smooth_noise(length: int, step: float, rng: np.random.Generator) -> NDArray[np.float32]:

@@ -19,6 +19,7 @@ from ocr_core.recognizers.charset import Charset
 from ocr_core.training.augment import distorted, plain
 from ocr_core.training.cache import NOMINAL, LineCache
 from ocr_core.training.config import AugmentSettings, ScheduleSettings, TrainSettings
+from ocr_core.training.splice import Splicer
 
 _AHEAD = 4
 _WIDTH_STEP = 32
@@ -110,12 +111,13 @@ def make_batch(
     height: int,
     augment: AugmentSettings | None = None,
     seed: Sequence[int] = (0,),
+    splicer: Splicer | None = None,
 ) -> Batch:
-    """Cut, distort (unless `augment` is None) and stack lines; without a charset there are no targets."""
+    """Cut, splice, distort (unless `augment` is None) and stack lines; without a charset there are no targets."""
     images: list[NDArray[np.uint8]] = []
     targets: list[list[int]] = []
     for place, row in enumerate(rows):
-        line = cache[row]
+        line = splicer.line(row, np.random.default_rng([*seed, place, 1])) if splicer else cache[row]
         if augment is None:
             image = plain(line, height)
         else:
@@ -144,14 +146,20 @@ def stack(images: Sequence[NDArray[np.uint8]]) -> tuple[Tensor, Tensor]:
 
 
 def epoch_batches(
-    cache: LineCache, settings: TrainSettings, charset: Charset, epoch: int, first: int = 0
+    cache: LineCache,
+    settings: TrainSettings,
+    charset: Charset,
+    epoch: int,
+    first: int = 0,
+    splicer: Splicer | None = None,
 ) -> Iterator[tuple[int, Batch]]:
     """(place, batch) of an epoch from place `first` on, made ahead in a thread of its own."""
     plan = plan_epoch(cache, settings, charset, epoch)
     height, augment = settings.network.height, settings.augment
 
     def make(place: int) -> Batch:
-        return make_batch(cache, plan[place], charset, height, augment, (settings.run.seed, epoch, place))
+        seed = (settings.run.seed, epoch, place)
+        return make_batch(cache, plan[place], charset, height, augment, seed, splicer)
 
     with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
         waiting: list[Future[Batch]] = []

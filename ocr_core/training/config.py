@@ -16,12 +16,14 @@ class SyntheticSettings(Settings):
     """Lines to be drawn of a text (see `training.lines`).
 
     Attributes:
+        script: of the text, `arabic` or `latin`.
         lines: how many.
         fonts: folder with fonts, searched with all below it.
         hand: share of them that looks written.
         processes: that draw.
     """
 
+    script: Literal["arabic", "latin"] = "arabic"
     lines: int = Field(20_000, ge=1)
     fonts: Path = Path("/usr/share/fonts")
     hand: Share = 0.3
@@ -34,7 +36,7 @@ class CorpusSettings(Settings):
     Attributes:
         name: short name, also in the metrics.
         format: `pages` (PAGE or ALTO beside images), `parquet`, `lines` (pictures with .gt.txt), `imgur5k` (words of
-            photographs, see `ground_truth.read_imgur5k`) or `synthetic` (a text, of which Arabic lines are drawn as
+            photographs, see `ground_truth.read_imgur5k`) or `synthetic` (a text, of which lines are drawn as
             `synthetic` says).
         path: folder or file, relative to `data`.
         document: regular expression; its first group (or the whole match) in a page's name is the document the page
@@ -82,11 +84,20 @@ class NetworkSettings(Settings):
 
 
 class AugmentSettings(Settings):
-    """Strength of the distortions; all 0 shows every line as it is."""
+    """Strength of the distortions; all 0 shows every line as it is.
+
+    Attributes:
+        probability: share of the lines that are distorted.
+        hide: share of a distorted line's columns that bands of ground cover, so that neighbours must tell a letter too.
+        splice: share of the lines that are joined of pieces of others of their corpus (see `training.splice`); the pieces
+            are cut where `network.init` finds the spaces.
+    """
 
     geometry: float = Field(1.0, ge=0, le=3)
     ink: float = Field(1.0, ge=0, le=3)
     probability: Share = 0.9
+    hide: float = Field(0.0, ge=0, le=0.5)
+    splice: Share = 0.0
 
 
 class ScheduleSettings(Settings):
@@ -168,6 +179,14 @@ class TrainSettings(Settings):
     def _published_height(self) -> TrainSettings:
         if self.network.kind == "published" and self.network.height != 128:
             raise ValueError("the published network reads lines of height 128: set network.height = 128")
+        return self
+
+    @model_validator(mode="after")
+    def _splice_needs_a_reader(self) -> TrainSettings:
+        if self.augment.splice and (self.network.kind != "compact" or not self.network.init):
+            raise ValueError(
+                "augment.splice cuts lines where a trained compact network finds spaces: set network.init"
+            )
         return self
 
 

@@ -22,10 +22,12 @@ from ocr_core.training.config import ScheduleSettings, TrainSettings
 from ocr_core.training.curves import note_evaluation, write_curves
 from ocr_core.training.evaluate import Reading, mean_loss, read_lines
 from ocr_core.training.export import export_run
+from ocr_core.training.gaps import GAPS, find_gaps, load_gaps, save_gaps
 from ocr_core.training.gradients import Workers
 from ocr_core.training.metrics import ErrorRates, error_rates
 from ocr_core.training.networks import LEAST, LineNetwork, begin, same_shape, shape_of
 from ocr_core.training.schedule import Progress, fraction_done, rate_of, take_error, take_loss
+from ocr_core.training.splice import Splicer
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +51,7 @@ class _Run:
     average: dict[str, Tensor]
     optimiser: torch.optim.Optimizer
     workers: Workers
+    splicer: Splicer | None = None
     progress: Progress = field(default_factory=Progress)
 
 
@@ -74,7 +77,7 @@ def train_crnn(settings: TrainSettings) -> TrainResult:
         if settings.schedule.epochs:
             run.progress.batches = len(plan_epoch(run.cache, settings, run.charset, run.progress.epoch))
         for place, batch in epoch_batches(
-            run.cache, settings, run.charset, run.progress.epoch, run.progress.place
+            run.cache, settings, run.charset, run.progress.epoch, run.progress.place, run.splicer
         ):
             loss = _step(run, batch)
             now = time.monotonic()
@@ -141,6 +144,8 @@ def _start(settings: TrainSettings) -> _Run:
         logger.warning("no document is held out: nothing will tell how well the network reads")
     optimiser = _optimiser(network, settings.schedule)
     run = _Run(settings, cache, charset, network, average, optimiser, Workers(network, settings))
+    if settings.augment.splice:
+        run.splicer = _splicer(run)
     if (folder / CHECKPOINT).exists():
         _resume(run)
     logger.info(
@@ -149,6 +154,17 @@ def _start(settings: TrainSettings) -> _Run:
         sum(p.numel() for p in network.parameters()), run.progress.step,
     )  # fmt: skip
     return run
+
+
+def _splicer(run: _Run) -> Splicer:
+    """Where lines are cut is decided once for a run, by the network that it begins with."""
+    file = run.settings.run.folder / GAPS
+    if not file.exists():
+        rows = [r for r in run.cache.rows("train") if run.charset.covers(run.cache.table["text"][r])]
+        gaps = find_gaps(run.network, run.cache, rows, run.charset, run.settings.run.precision)
+        save_gaps(gaps, file)
+        logger.info("%d of %d lines can be cut between words", len(gaps), len(rows))
+    return Splicer(run.cache, load_gaps(file), run.settings.augment.splice)
 
 
 def _nothing(cache: LineCache) -> NothingToDo:

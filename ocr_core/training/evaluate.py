@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -30,14 +30,13 @@ class Reading:
     loss: float
 
 
-def read_lines(
-    network: LineNetwork, cache: LineCache, rows: Sequence[int], charset: Charset, precision: str
-) -> list[Reading]:
-    """Readings of lines of the cache, undistorted, in the order of `rows`."""
+def scores_of(
+    network: LineNetwork, cache: LineCache, rows: Sequence[int], precision: str
+) -> Iterator[tuple[int, torch.Tensor]]:
+    """(row, log probabilities float32 [T, classes]) of lines of the cache, undistorted, from the narrowest to the widest."""
     network.eval()
     device = next(network.parameters()).device
     order = sorted(rows, key=cache.width)
-    read: dict[int, Reading] = {}
     lines = _LINES[isinstance(network, Crnn)]
     for at in range(0, len(order), lines):
         batch = make_batch(cache, order[at : at + lines], None, height_of(network))
@@ -46,10 +45,18 @@ def read_lines(
         scores = logits.float().log_softmax(2).cpu()
         frames = frames_of(network, batch.widths).tolist()
         for place, row in enumerate(batch.rows):
-            own = scores[: frames[place], place]
-            decoded = greedy(own.numpy())
-            loss = _loss(own, cache.table["text"][row], charset)
-            read[row] = Reading(charset.decode(decoded.classes), decoded.confidence, loss)
+            yield row, scores[: frames[place], place]
+
+
+def read_lines(
+    network: LineNetwork, cache: LineCache, rows: Sequence[int], charset: Charset, precision: str
+) -> list[Reading]:
+    """Readings of lines of the cache, undistorted, in the order of `rows`."""
+    read: dict[int, Reading] = {}
+    for row, own in scores_of(network, cache, rows, precision):
+        decoded = greedy(own.numpy())
+        loss = _loss(own, cache.table["text"][row], charset)
+        read[row] = Reading(charset.decode(decoded.classes), decoded.confidence, loss)
     return [read[r] for r in rows]
 
 

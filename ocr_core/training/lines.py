@@ -1,14 +1,11 @@
-"""Synthetic Arabic lines for the line cache: real text in real fonts, cut as the pipeline would cut them.
+"""Synthetic lines for the line cache: real text in real fonts, cut as the pipeline would cut them.
 
-Each line is a function of (seed, number), so that a cache made anew is the same. Vowel signs and kashida are drawn on some
-lines and never transcribed: the reader learns to read past them.
+Each line is a function of (seed, number), so that a cache made anew is the same.
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,9 +16,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr_core.bidi import turned
 from ocr_core.errors import UsageError
+from ocr_core.training.arabic_writing import ARABIC
 from ocr_core.training.config import SyntheticSettings
+from ocr_core.training.latin_writing import LATIN
 from ocr_core.training.synthetic import (
     Mask,
     Style,
@@ -33,25 +31,13 @@ from ocr_core.training.synthetic import (
     joins,
     repen,
 )
+from ocr_core.training.writing import SetLine, Writing
 
+WRITINGS = {"arabic": ARABIC, "latin": LATIN}
 NOMINAL, PAD = 64, 16
 """Rows of the region that the pipeline would cut, and what is drawn around it on every side, in pixels."""
 _BASELINE = 0.72
 """Where the pipeline's crops have their baseline, as a share of their height."""
-_SAMPLE = "ابجدهوزحطيكلمنسعفصقرشتثخذضظغةىءأإئؤ"
-_TALL = "لاطكأجعحيى"
-"""Letters that reach as far up and down as those of most lines."""
-_MARKS = re.compile("[\u0610-\u061a\u064b-\u065f\u0670\u0640\u06d6-\u06ed]")
-_INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
-_NOTES = re.compile(r"/\w+$|[#*/_]")
-_BOOK_FACES = (
-    "Amiri-", "KacstBook", "KacstNaskh", "KacstOne", "KacstOffice", "KacstLetter", "KacstTitle", "Scheherazade", "Lateef-",
-    "Harmattan", "NotoNaskhArabic", "NotoSansArabic", "PakType Naskh Basic", "nazli", "KacstFarsi", "ae_AlArabiya",
-    "DejaVuSans", "Thabit", "ae_AlBattar", "ae_Khalid", "ae_Salem", "KacstPen", "KacstQurn",
-)  # fmt: skip
-_NOT_TO_READ = (
-    "AmiriQuran", "Mono", "Ostorah", "Shado", "ae_Hor.", "ae_Graph", "ae_Metal", "ae_Japan", "KacstDecorative",
-)  # fmt: skip
 _BOOK_SHARE = 0.72
 _BLOCK = 40
 """Lines of a text that count as one document, held out together."""
@@ -67,15 +53,6 @@ class DrawnLine:
     pixels: NDArray[np.uint8]
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """`drawn` is what stands in the picture; `text` what a reader writes."""
-
-    drawn: str
-    text: str
-    source: int
-
-
 def synthetic_lines(path: Path, settings: SyntheticSettings, seed: int) -> Iterator[DrawnLine]:
     """Draw `settings.lines` lines of the text in a file, on as many processes as the settings say.
 
@@ -85,7 +62,7 @@ def synthetic_lines(path: Path, settings: SyntheticSettings, seed: int) -> Itera
         UsageError: the text or the fonts are not there.
     """
     _existing(path)
-    _fonts(settings.fonts)
+    _fonts(settings.fonts, settings.script)
     jobs = [
         (path, settings, seed, first, min(first + _CHUNK, settings.lines))
         for first in range(0, settings.lines, _CHUNK)
@@ -95,28 +72,29 @@ def synthetic_lines(path: Path, settings: SyntheticSettings, seed: int) -> Itera
             yield from lines
 
 
-def synthetic_texts(path: Path, lines: int, seed: int) -> Iterator[tuple[str, str]]:
-    """Page and text of `lines` lines as `synthetic_lines` transcribes them, undrawn: for language models.
+def synthetic_texts(path: Path, settings: SyntheticSettings, seed: int) -> Iterator[tuple[str, str]]:
+    """Page and text of lines as `synthetic_lines` transcribes them, undrawn: for language models.
 
     Raises:
         UsageError: the text is not there.
     """
-    texts = _texts(_existing(path))
-    for number in range(lines):
-        line = typeset(texts, np.random.default_rng([seed, number]))
+    writing = WRITINGS[settings.script]
+    texts = _texts(_existing(path), settings.script)
+    for number in range(settings.lines):
+        line = writing.typeset(texts, np.random.default_rng([seed, number]))
         if line.text:
             yield _page_of(path, line), line.text
 
 
 def _existing(path: Path) -> Path:
-    if not path.is_file():
+    if not path.exists():
         raise UsageError(
             f"no text {path}", remedy="Check the path of the corpus in the training configuration."
         )
     return path
 
 
-def _page_of(path: Path, line: _Line) -> str:
+def _page_of(path: Path, line: SetLine) -> str:
     """The part of the text that its words are from."""
     return f"{path.stem}-{line.source // _BLOCK:05d}"
 
@@ -124,20 +102,20 @@ def _page_of(path: Path, line: _Line) -> str:
 def _some_lines(job: tuple[Path, SyntheticSettings, int, int, int]) -> list[DrawnLine]:
     path, settings, seed, first, end = job
     cv2.setNumThreads(1)
-    texts = _texts(path)
-    fonts = _fonts(settings.fonts)
+    writing = WRITINGS[settings.script]
+    texts = _texts(path, settings.script)
+    book, other = _fonts(settings.fonts, settings.script)
     found = []
     for number in range(first, end):
         rng = np.random.default_rng([seed, number])
         for _ in range(8):
-            line = typeset(texts, rng)
-            book, other = fonts
+            line = writing.typeset(texts, rng)
             faces = book if (rng.random() < _BOOK_SHARE and book) or not other else other
             font = faces[int(rng.integers(len(faces)))]
             if not line.text or not covers(font, "".join(sorted(set(line.drawn) - {" "}))):
                 continue
             try:
-                pixels = draw_line(line.drawn, font, rng, hand=bool(rng.random() < settings.hand))
+                pixels = draw_line(line.drawn, font, rng, writing, hand=bool(rng.random() < settings.hand))
             except ValueError:
                 continue
             found.append(DrawnLine(_page_of(path, line), line.text, pixels))
@@ -146,125 +124,34 @@ def _some_lines(job: tuple[Path, SyntheticSettings, int, int, int]) -> list[Draw
 
 
 @lru_cache(maxsize=4)
-def _texts(path: Path) -> tuple[str, ...]:
-    """The lines of a text: letters instead of presentation forms, without invisible signs and notes of the transcribers."""
-    plain = _INVISIBLE.sub("", unicodedata.normalize("NFKC", path.read_text("utf-8")))
-    lines = (" ".join(_NOTES.sub(" ", line).split()) for line in plain.splitlines())
-    return tuple(line for line in lines if len(line) > 1)
+def _texts(path: Path, script: str) -> tuple[str, ...]:
+    return WRITINGS[script].read(path)
 
 
 @lru_cache(maxsize=4)
-def _fonts(root: Path) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
-    """Book faces and all others that have the Arabic letters and join them."""
-    found = [f for f in find_fonts(root, _SAMPLE, exclude=_NOT_TO_READ) if joins(f)]
+def _fonts(root: Path, script: str) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    """Book faces and all others that have the letters of a script and join them where they must."""
+    writing = WRITINGS[script]
+    found = find_fonts(root, writing.sample, exclude=writing.unwanted)
+    found = [f for f in found if not writing.rtl or joins(f)]
     if not found:
-        raise UsageError(
-            f"no Arabic font below {root}", remedy="apt-get install fonts-hosny-amiri fonts-kacst"
-        )
-    book = tuple(f for f in found if f.name.startswith(_BOOK_FACES))
+        raise UsageError(f"no {writing.name} font below {root}", remedy=writing.remedy)
+    book = tuple(f for f in found if f.name.startswith(writing.book_faces))
     return book, tuple(f for f in found if f not in book)
 
 
-# -- text -------------------------------------------------------------------------------------------------
-
-
-def typeset(texts: Sequence[str], rng: np.random.Generator) -> _Line:
-    """Some words of a text as they might stand on a line of a book or a letter, with numbers and punctuation."""
-    source = int(rng.integers(len(texts)))
-    words = texts[source].split()
-    count = int(rng.integers(1, 12 if rng.random() < 0.75 else 4))
-    while len(words) < count:
-        source_text = texts[int(rng.integers(max(0, source - 20), min(len(texts), source + 21)))]
-        words += source_text.split()
-    start = int(rng.integers(0, len(words) - count + 1))
-    words = [_punctuated(w, rng) for w in words[start : start + count]]
-    if rng.random() < 0.2:
-        words.insert(int(rng.integers(0, len(words) + 1)), _number(rng))
-    if rng.random() < 0.08:
-        words.insert(0, "-•*–"[rng.integers(4)])
-    if rng.random() < 0.04:
-        words.insert(int(rng.integers(0, len(words) + 1)), _latin(rng))
-    if rng.random() < 0.12:
-        words[-1] += (" ." if rng.random() < 0.3 else ".") if rng.random() < 0.7 else " . ."
-    drawn = " ".join(words).replace("•", "-").replace("*", "-")
-    text = _MARKS.sub("", drawn)
-    if rng.random() < 0.08:
-        drawn = _vocalised(_MARKS.sub("", drawn), rng)
-    elif rng.random() < 0.08:
-        drawn = re.sub(
-            "(?<=[بتثسشصضعغفقكلمنهي])(?=[بتثسشصضعغفقكلمنهيةار])",
-            "ـ" * int(rng.integers(1, 5)),
-            drawn,
-            count=1,
-        )
-    # A line whose order on paper is open to doubt teaches nothing.
-    return _Line(drawn, text if turned(turned(text)) == text else "", source)
-
-
-def _punctuated(word: str, rng: np.random.Generator) -> str:
-    chance = rng.random()
-    if chance < 0.05:
-        return word + ("،" if rng.random() < 0.6 else " ،")
-    if chance < 0.07:
-        return word + (" " if rng.random() < 0.4 else "") + "؛:؟!:.؟"[rng.integers(7)]
-    if chance < 0.09:
-        left, right = [("(", ")"), ("«", "»"), ('"', '"'), ("[", "]")][
-            int(rng.choice(4, p=[0.5, 0.2, 0.2, 0.1]))
-        ]
-        return f"{left}{word}{right}"
-    if chance < 0.1:
-        return f"{word} ({_digits(rng, 1, 3)})"
-    return word
-
-
-def _digits(rng: np.random.Generator, least: int, most: int) -> str:
-    digits = "٠١٢٣٤٥٦٧٨٩" if rng.random() < 0.55 else "0123456789"
-    return "".join(digits[i] for i in rng.integers(0, 10, int(rng.integers(least, most + 1))))
-
-
-def _number(rng: np.random.Generator) -> str:
-    number = _digits(rng, 1, 5)
-    chance = rng.random()
-    if chance < 0.15:
-        return f"{number}%" if number.isascii() else f"{number}٪"
-    if chance < 0.3 and number.isascii():
-        return f"{number}{'.,'[rng.integers(2)]}{rng.integers(0, 1000)}"
-    if chance < 0.4 and number.isascii():
-        return f"{number}/{rng.integers(1, 13)}/{rng.integers(1800, 2030)}"
-    if chance < 0.5:
-        return f"({number})"
-    if chance < 0.6:
-        return f"{number}-"
-    return number
-
-
-def _latin(rng: np.random.Generator) -> str:
-    letters = "etaoinshrdlucmfwypvbgk"
-    word = "".join(letters[min(int(rng.exponential(6)), 21)] for _ in range(int(rng.integers(2, 9))))
-    word = word.capitalize() if rng.random() < 0.5 else word.upper() if rng.random() < 0.3 else word
-    return f"({word})" if rng.random() < 0.4 else word
-
-
-def _vocalised(text: str, rng: np.random.Generator) -> str:
-    signs, share = "\u064e\u064f\u0650\u0652\u0651\u064b\u064e", rng.uniform(0.05, 0.8)
-    return re.sub(
-        "[\u0621-\u064a]", lambda m: m[0] + (signs[rng.integers(7)] if rng.random() < share else ""), text
-    )
-
-
-# -- pictures ---------------------------------------------------------------------------------------------
-
-
-def draw_line(text: str, font: Path, rng: np.random.Generator, *, hand: bool) -> NDArray[np.uint8]:
+def draw_line(
+    text: str, font: Path, rng: np.random.Generator, writing: Writing, *, hand: bool
+) -> NDArray[np.uint8]:
     """A line as the cache keeps it: grey uint8 [NOMINAL + 2 · PAD, width], dark ink on light ground.
 
     Its size and place in the strip come from the letters of the font, as those of a crop come from its page, and vary.
     """
-    above, below = _reach(font)
+    above, below = _reach(font, writing.tall, writing.rtl)
     height = float(NOMINAL * np.exp(rng.normal(0.05, 0.11)))
     size = max(14, round(100 * height / (1.15 * above + 1.25 * below)))
     pen = float(rng.uniform(1.1, 3.2)) if hand and rng.random() < 0.6 else 0.0
-    mask, baseline = draw_on_baseline(text, font, rng, Style(size=size, rtl=True, hand=hand))
+    mask, baseline = draw_on_baseline(text, font, rng, Style(size=size, rtl=writing.rtl, hand=hand))
     if pen:
         mask = repen(mask, pen, rng)
     strip = _placed(mask, baseline, PAD + round(NOMINAL * (_BASELINE + rng.normal(0, 0.025))))
@@ -306,8 +193,8 @@ def _photocopied(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[
 
 
 @lru_cache(maxsize=1024)
-def _reach(font: Path) -> tuple[float, float]:
+def _reach(font: Path, tall: str, rtl: bool) -> tuple[float, float]:
     """How far the letters of a font reach above and below the baseline at an em of 100 pixels."""
-    mask, baseline = draw_on_baseline(_TALL, font, np.random.default_rng(0), Style(size=100, rtl=True))
+    mask, baseline = draw_on_baseline(tall, font, np.random.default_rng(0), Style(size=100, rtl=rtl))
     rows = np.flatnonzero(mask.max(axis=1) > 40)
     return max(float(baseline - rows[0]), 10.0), max(float(rows[-1] - baseline), 10.0)

@@ -182,7 +182,8 @@ def _transcripts(corpus: CorpusSettings, path: Path, seed: int) -> Iterator[tupl
     Of synthetic lines there are as many as one likes: more than the reader is shown.
     """
     if corpus.format == "synthetic":
-        yield from synthetic_texts(path, _SYNTHETIC_LINES * corpus.synthetic.lines, seed)
+        more = corpus.synthetic.model_copy(update={"lines": _SYNTHETIC_LINES * corpus.synthetic.lines})
+        yield from synthetic_texts(path, more, seed)
     elif corpus.format == "pages":
         for page in read_pages(path):
             for line in page.lines:

@@ -67,6 +67,26 @@ def test_distortions_repeat_with_their_seed_and_differ_without(settings: TrainSe
         assert one.shape != other.shape or bool((one != other).any())
 
 
+def test_bands_hide_about_their_share_of_a_line(settings: TrainSettings) -> None:
+    cache = LineCache(prepare(settings))
+    line = max((cache[r] for r in cache.rows("train")), key=lambda line: line.pixels.shape[1])
+    open_, hidden = (
+        np.concatenate(
+            [(distorted(line, 32, np.random.default_rng(s), strength) < 255).any(axis=0) for s in range(30)]
+        ).mean()
+        for strength in (
+            AugmentSettings(probability=1, ink=1),
+            AugmentSettings(probability=1, ink=1, hide=0.3),
+        )
+    )
+    assert 0.6 * open_ < hidden < 0.85 * open_
+
+
+def test_splicing_needs_a_reader_to_begin_with(settings: TrainSettings) -> None:
+    with pytest.raises(ValueError, match=r"network\.init"):
+        TrainSettings.model_validate(settings.model_dump() | {"augment": {"splice": 0.5}})
+
+
 def test_an_epoch_takes_every_line_before_any_comes_again(settings: TrainSettings) -> None:
     cache, charset = LineCache(prepare(settings)), Charset(" abcdef")
     rows: list[int] = []

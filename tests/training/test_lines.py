@@ -10,10 +10,11 @@ import pytest
 
 from ocr_core.bidi import turned
 from ocr_core.errors import UsageError
+from ocr_core.training.arabic_writing import ARABIC
 from ocr_core.training.cache import NOMINAL, LineCache, prepare
 from ocr_core.training.config import CorpusSettings, RunSettings, SyntheticSettings, TrainSettings
 from ocr_core.training.inspection import inspect_corpora
-from ocr_core.training.lines import PAD, draw_line, synthetic_lines, typeset
+from ocr_core.training.lines import PAD, draw_line, synthetic_lines
 from ocr_core.training.ngram import split_texts
 
 TEXTS = ("كتاب التاريخ الكبير في أخبار الزمان", "وقال الشيخ رحمه الله تعالى", "مُحَمَّدٌ رسولـه")
@@ -32,7 +33,7 @@ def settings(folder: Path, font: Path, lines: int) -> TrainSettings:
 
 def test_lines_are_transcribed_without_vowel_signs_and_in_an_order_that_comes_back() -> None:
     rng = np.random.default_rng(3)
-    made = [typeset(TEXTS, rng) for _ in range(400)]
+    made = [ARABIC.typeset(TEXTS, rng) for _ in range(400)]
     assert any(unicodedata.combining(c) for line in made for c in line.drawn)
     assert any("ـ" in line.drawn for line in made)
     for line in made:
@@ -46,7 +47,7 @@ def test_lines_are_transcribed_without_vowel_signs_and_in_an_order_that_comes_ba
 @pytest.mark.parametrize("hand", [False, True])
 def test_a_line_is_dark_on_light_and_fills_its_strip(arabic_font: Path, hand: bool) -> None:
     for seed in range(4):
-        strip = draw_line("كتاب التاريخ الكبير", arabic_font, np.random.default_rng(seed), hand=hand)
+        strip = draw_line("كتاب التاريخ الكبير", arabic_font, np.random.default_rng(seed), ARABIC, hand=hand)
         assert strip.shape[0] == NOMINAL + 2 * PAD
         middle = strip[PAD : PAD + NOMINAL, PAD:-PAD].astype(float)
         assert middle.min() < strip.mean() - 40
@@ -56,7 +57,7 @@ def test_a_line_is_dark_on_light_and_fills_its_strip(arabic_font: Path, hand: bo
 
 def test_a_longer_text_is_a_longer_line(arabic_font: Path) -> None:
     short, long = (
-        draw_line(text, arabic_font, np.random.default_rng(1), hand=False).shape[1]
+        draw_line(text, arabic_font, np.random.default_rng(1), ARABIC, hand=False).shape[1]
         for text in ("كتاب", "كتاب " * 5)
     )
     assert long > 3 * (short - 2 * PAD)
@@ -99,3 +100,20 @@ def test_missing_text_and_missing_fonts_are_told(tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text("كتاب", "utf-8")
     with pytest.raises(UsageError, match="no Arabic font"):
         list(synthetic_lines(tmp_path / "text.txt", wanted, 1))
+
+
+def test_english_lines_stand_in_reading_order_with_plain_quotation_marks(
+    arabic_font: Path, tmp_path: Path
+) -> None:
+    prose = (
+        "He said: “I’ve been to Kew — and to Sikkim, and _never_ saw a finer orchid than this one.”\n\n" * 8
+    )
+    (tmp_path / "prose.txt").write_text(prose, "utf-8")
+    wanted = SyntheticSettings(script="latin", lines=12, fonts=arabic_font.parent, hand=1.0, processes=1)
+    lines = list(synthetic_lines(tmp_path / "prose.txt", wanted, 1))
+    assert len(lines) == 12
+    assert all(line.text.isascii() and "_" not in line.text for line in lines)
+    assert all(line.pixels.shape[0] == NOMINAL + 2 * PAD for line in lines)
+    assert any(" & " in f" {line.text} " for line in lines)
+    words = {"Kew", "Sikkim,", "orchid"}
+    assert any(words & set(line.text.split()) for line in lines)
