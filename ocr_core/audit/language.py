@@ -19,7 +19,8 @@ from ocr_core.recognizers.crnn import CrnnRecognizer
 from ocr_core.records import LineImage, Transcript
 from ocr_core.training.cache import NOMINAL, LineCache, document_of, prepare, split_of
 from ocr_core.training.calibrate import cross_checked_error, fit_calibration
-from ocr_core.training.config import CorpusSettings, TrainSettings
+from ocr_core.training.config import TrainSettings
+from ocr_core.training.corpora import CorpusSettings
 
 log = logging.getLogger(__name__)
 

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from ocr_core.bidi import turned
 from ocr_core.errors import UsageError
-from ocr_core.training.config import CorpusSettings
+from ocr_core.training.corpora import CorpusSettings
 from ocr_core.training.ground_truth import cut_lines, read_pages, read_pictures
 from ocr_core.training.lines import PAD as PAD_PIXELS
 from ocr_core.training.lines import synthetic_lines

@@ -1,64 +1,14 @@
-"""Settings of a training run: one TOML file, every key known and bounded."""
+"""Settings of the training of a CRNN."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
-from ocr_core.training.settings import Settings, load_settings
-
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class SyntheticSettings(Settings):
-    """Lines to be drawn of a text (see `training.lines`).
-
-    Attributes:
-        script: of the text, `arabic` or `latin`.
-        lines: how many.
-        fonts: folder with fonts, searched with all below it.
-        hand: share of them that looks written.
-        processes: that draw.
-    """
-
-    script: Literal["arabic", "latin"] = "arabic"
-    lines: int = Field(20_000, ge=1)
-    fonts: Path = Path("/usr/share/fonts")
-    hand: Share = 0.3
-    processes: int = Field(2, ge=1)
-
-
-class CorpusSettings(Settings):
-    """One corpus of transcribed lines.
-
-    Attributes:
-        name: short name, also in the metrics.
-        format: `pages` (PAGE or ALTO beside images), `parquet`, `lines` (pictures with .gt.txt), `imgur5k` (words of
-            photographs, see `ground_truth.read_imgur5k`) or `synthetic` (a text, of which lines are drawn as
-            `synthetic` says).
-        path: folder or file, relative to `data`.
-        document: regular expression; its first group (or the whole match) in a page's name is the document the page
-            belongs to. Whole documents are held out, never single lines.
-        share: of the samples of an epoch, relative to the other corpora.
-        dev_fraction: of the documents held out, chosen by a hash of their name.
-        dev: documents held out by name.
-        exclude: documents used for nothing.
-        licence, source: for the model card.
-    """
-
-    name: str
-    format: Literal["pages", "parquet", "lines", "imgur5k", "synthetic"] = "pages"
-    path: Path
-    document: str = ".+"
-    share: float = Field(1.0, ge=0)
-    dev_fraction: Share = 0.1
-    dev: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    licence: str = ""
-    source: str = ""
-    synthetic: SyntheticSettings = SyntheticSettings()
+from ocr_core.training.corpora import CorpusSettings
+from ocr_core.training.settings import RunSettings, Settings, Share, load_settings
 
 
 class NetworkSettings(Settings):
@@ -136,25 +86,6 @@ class ScheduleSettings(Settings):
     clip: float = Field(5.0, gt=0)
     ema: float = Field(0.999, ge=0, lt=1)
     auxiliary: float = Field(0.3, ge=0, le=1)
-
-
-class RunSettings(Settings):
-    """Where a run lives and how it uses the machine.
-
-    Attributes:
-        workers: threads that each take a part of every batch, on the CPU. On a machine that others use too this wastes
-            less than threads inside each operation, which wait for one another thousands of times a step.
-        evaluate_minutes: time between two evaluations; where the schedule is `plateau`, every epoch ends with one instead.
-    """
-
-    folder: Path
-    device: str = Field("cpu", pattern=r"^(cpu|cuda(:\d+)?)$")
-    precision: Literal["bf16", "fp32"] = "bf16"
-    workers: int = Field(2, ge=1)
-    seed: int = 1
-    checkpoint_minutes: float = Field(4.0, gt=0)
-    evaluate_minutes: float = Field(15.0, gt=0)
-    evaluate_lines: int = Field(600, ge=1)
 
 
 class TrainSettings(Settings):

@@ -26,6 +26,7 @@ from ocr_core.training.gaps import GAPS, find_gaps, load_gaps, save_gaps
 from ocr_core.training.gradients import Workers
 from ocr_core.training.metrics import ErrorRates, error_rates
 from ocr_core.training.networks import LEAST, LineNetwork, begin, same_shape, shape_of
+from ocr_core.training.optimisation import update_average
 from ocr_core.training.schedule import Progress, fraction_done, rate_of, take_error, take_loss
 from ocr_core.training.splice import Splicer
 
@@ -205,19 +206,8 @@ def _step(run: _Run, batch: Batch) -> float:
         logger.warning(
             "epoch %d step %d: gradient not finite, step left out", run.progress.epoch, run.progress.step
         )
-    _update_average(run)
+    update_average(run.average, run.network.state_dict(), run.progress.step, settings.schedule.ema)
     return loss
-
-
-def _update_average(run: _Run) -> None:
-    """Exponential average of the weights, shorter at the start of a run."""
-    decay = min(run.settings.schedule.ema, (1 + run.progress.step) / (10 + run.progress.step))
-    pairs = [(run.average[k], v.detach()) for k, v in run.network.state_dict().items()]
-    floats = [(a, v) for a, v in pairs if v.is_floating_point()]
-    torch._foreach_lerp_([a for a, _ in floats], [v for _, v in floats], 1 - decay)
-    for a, v in pairs:
-        if not v.is_floating_point():
-            a.copy_(v)
 
 
 def _evaluate(run: _Run, loss: float, *, epoch: bool = False, last: bool = False) -> dict[str, ErrorRates]:

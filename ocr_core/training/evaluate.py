@@ -14,8 +14,8 @@ from ocr_core.recognizers.crnn_network import Crnn
 from ocr_core.recognizers.ctc import greedy
 from ocr_core.training.batches import make_batch
 from ocr_core.training.cache import LineCache
-from ocr_core.training.gradients import autocast
 from ocr_core.training.networks import LineNetwork, frames_of, height_of
+from ocr_core.training.optimisation import autocast
 
 _LINES = {True: 32, False: 4}
 """Lines read at a time: the published network needs 150 MB for each."""

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ocr_core.training.batches import Batch
 from ocr_core.training.config import TrainSettings
 from ocr_core.training.networks import LineNetwork, frames_of, hold_frozen_norms, seed_dropout
+from ocr_core.training.optimisation import autocast
 
 
 class Workers:
@@ -78,11 +79,6 @@ def ctc_loss(logits: Tensor, batch: Batch, frames: Tensor) -> Tensor:
         logits.float().log_softmax(2), batch.targets.to(logits.device), frames, batch.lengths,
         reduction="sum", zero_infinity=True,
     )  # fmt: skip
-
-
-def autocast(device: torch.device, precision: str) -> torch.autocast:
-    """bf16 where the precision asks for it, else nothing."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 
 
 def _replica(network: LineNetwork) -> LineNetwork:

@@ -24,7 +24,7 @@ from ocr_core.ground_truth import (
 from ocr_core.layout.crops import Strip, rectify_line
 from ocr_core.layout.extents import guessed_baseline, page_extents
 from ocr_core.records import GreyImage
-from ocr_core.training.config import CorpusSettings
+from ocr_core.training.corpora import CorpusSettings
 
 log = logging.getLogger(__name__)
 

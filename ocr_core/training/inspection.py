@@ -15,7 +15,7 @@ from ocr_core.errors import NothingToDo, UsageError
 from ocr_core.records import GreyImage
 from ocr_core.training.cache import defect_of, document_of, split_of
 from ocr_core.training.charts import bar_chart, histogram, page, picture, shown, table
-from ocr_core.training.config import CorpusSettings
+from ocr_core.training.corpora import CorpusSettings
 from ocr_core.training.ground_truth import cut_lines, read_pages, read_pictures
 from ocr_core.training.lines import PAD, synthetic_lines
 from ocr_core.training.text import normalise_text

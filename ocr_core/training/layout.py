@@ -20,8 +20,6 @@ from torch import Tensor, nn
 
 from ocr_core.records import GreyImage
 from ocr_core.training.checkpoints import CHECKPOINT, load_checkpoint, other_run, save_checkpoint
-from ocr_core.training.config import ScheduleSettings
-from ocr_core.training.gradients import autocast
 from ocr_core.training.layout_augment import distorted_piece, plain_piece
 from ocr_core.training.layout_config import LayoutTrainSettings
 from ocr_core.training.layout_export import export_layout
@@ -29,7 +27,7 @@ from ocr_core.training.layout_network import LayoutNetwork
 from ocr_core.training.layout_pages import LayoutPage, load_layout, prepare_layout
 from ocr_core.training.layout_synthetic import SYNTHETIC
 from ocr_core.training.layout_targets import PageLine, Targets, draw_targets
-from ocr_core.training.schedule import learning_rate
+from ocr_core.training.optimisation import autocast, one_cycle, update_average
 
 logger = logging.getLogger(__name__)
 
@@ -237,12 +235,7 @@ def _step(run: _Run, batch: PieceBatch) -> float:
         run.optimiser.step()
     else:
         logger.warning("step %d: gradient not finite, step left out", run.progress.step)
-    decay = min(settings.schedule.ema, (1 + run.progress.step) / (10 + run.progress.step))
-    for name, value in run.network.state_dict().items():
-        if value.is_floating_point():
-            run.average[name].lerp_(value.detach(), 1 - decay)
-        else:
-            run.average[name].copy_(value)
+    update_average(run.average, run.network.state_dict(), run.progress.step, settings.schedule.ema)
     return float(loss.detach())
 
 
@@ -260,8 +253,7 @@ def _done(run: _Run) -> float:
 
 def _rate(run: _Run) -> float:
     schedule = run.settings.schedule
-    cycle = ScheduleSettings(peak=schedule.peak, warmup=schedule.warmup)
-    return learning_rate(_done(run), cycle)
+    return one_cycle(_done(run), schedule.peak, schedule.warmup)
 
 
 def _note(run: _Run) -> None:

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ocr_core.training.config import CorpusSettings, RunSettings, Share
-from ocr_core.training.settings import Settings
+from ocr_core.training.corpora import CorpusSettings
+from ocr_core.training.settings import RunSettings, Settings, Share
 
 
 class SyntheticSettings(Settings):

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ocr_core.errors import UsageError
 from ocr_core.training.arabic_writing import ARABIC
-from ocr_core.training.config import SyntheticSettings
+from ocr_core.training.corpora import SyntheticSettings
 from ocr_core.training.latin_writing import LATIN
 from ocr_core.training.synthetic import (
     Mask,

@@ -14,7 +14,8 @@ from ocr_core.errors import UsageError
 from ocr_core.models.card import DataSource, Figure, ModelCard, sha256_of, write_card
 from ocr_core.recognizers.ngram import read_ngram, write_ngram
 from ocr_core.training.cache import document_of, split_of
-from ocr_core.training.config import CorpusSettings, TrainSettings, load_config
+from ocr_core.training.config import TrainSettings, load_config
+from ocr_core.training.corpora import CorpusSettings
 from ocr_core.training.ground_truth import read_cut_lines, read_pages
 from ocr_core.training.kneser_ney import bits_per_character, estimate
 from ocr_core.training.lines import synthetic_texts

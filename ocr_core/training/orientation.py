@@ -20,15 +20,14 @@ from ocr_core.imaging.orientation import LONGEST, estimate_orientation, with_ink
 from ocr_core.models.card import DataSource, Figure
 from ocr_core.models.opencv import load_network
 from ocr_core.training.checkpoints import CHECKPOINT, load_checkpoint, other_run, save_checkpoint
-from ocr_core.training.config import ScheduleSettings
 from ocr_core.training.layout_augment import distorted_piece
 from ocr_core.training.layout_config import OrientationTrainSettings
 from ocr_core.training.layout_export import weights_path, write_onnx, write_page_card
 from ocr_core.training.layout_network import PageLayer
 from ocr_core.training.layout_pages import LayoutPage, load_layout, prepare_layout
 from ocr_core.training.layout_synthetic import SYNTHETIC
+from ocr_core.training.optimisation import one_cycle, update_average
 from ocr_core.training.orientation_pages import SYNTHETIC_LATIN, latin_pages
-from ocr_core.training.schedule import learning_rate
 
 logger = logging.getLogger(__name__)
 
@@ -170,21 +169,15 @@ def _shares(run: _Run) -> tuple[list[LayoutPage], np.ndarray]:
 def _step(run: _Run, images: Tensor, turns: Tensor, inked: Tensor) -> float:
     """One optimiser step. Returns the loss."""
     schedule = run.settings.schedule
-    cycle = ScheduleSettings(peak=schedule.peak, warmup=schedule.warmup)
     for group in run.optimiser.param_groups:
-        group["lr"] = learning_rate(run.step / schedule.steps, cycle)
+        group["lr"] = one_cycle(run.step / schedule.steps, schedule.peak, schedule.warmup)
     run.network.train()
     loss = orientation_loss(run.network(images), turns, inked)
     run.optimiser.zero_grad(set_to_none=True)
     loss.backward()
     nn.utils.clip_grad_norm_(run.network.parameters(), schedule.clip)
     run.optimiser.step()
-    decay = min(schedule.ema, (1 + run.step) / (10 + run.step))
-    for name, value in run.network.state_dict().items():
-        if value.is_floating_point():
-            run.average[name].lerp_(value.detach(), 1 - decay)
-        else:
-            run.average[name].copy_(value)
+    update_average(run.average, run.network.state_dict(), run.step, schedule.ema)
     return float(loss.detach())
 
 

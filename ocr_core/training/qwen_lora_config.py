@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import Field
 
 from ocr_core.recognizers.qwen_settings import NAME, PromptName
-from ocr_core.training.config import CorpusSettings
+from ocr_core.training.corpora import CorpusSettings
 from ocr_core.training.settings import Settings
 from ocr_core.training.trocr_config import TrocrRunSettings, TrocrScheduleSettings
 

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from ocr_core.training.config import ScheduleSettings
+from ocr_core.training.optimisation import one_cycle
 
 _THRESHOLD = 1e-4
 """Share by which a loss must fall to count as lower, as in PyTorch's ReduceLROnPlateau."""
@@ -51,15 +52,7 @@ def rate_of(progress: Progress, schedule: ScheduleSettings) -> float:
     """The learning rate where the run is."""
     if schedule.kind == "plateau":
         return schedule.peak * progress.factor
-    return learning_rate(fraction_done(progress, schedule), schedule)
-
-
-def learning_rate(done: float, schedule: ScheduleSettings) -> float:
-    """One cycle: linear up to the peak over the warm-up, then down to 1/500 of it along a cosine (Smith 2018)."""
-    if done < schedule.warmup:
-        return schedule.peak * (0.05 + 0.95 * done / schedule.warmup)
-    rest = (min(done, 1.0) - schedule.warmup) / (1 - schedule.warmup)
-    return schedule.peak * (0.002 + 0.998 * 0.5 * (1 + math.cos(math.pi * rest)))
+    return one_cycle(fraction_done(progress, schedule), schedule.peak, schedule.warmup)
 
 
 def take_loss(progress: Progress, loss: float, schedule: ScheduleSettings) -> None:

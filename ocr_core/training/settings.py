@@ -4,20 +4,40 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ocr_core.errors import UsageError
 
 CONFIGS = Path(__file__).parent / "configs"
 REMEDY = "Correct the training configuration."
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Settings(BaseModel):
     """Settings that nothing changes and that hold no key nobody reads."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RunSettings(Settings):
+    """Where a run lives and how it uses the machine.
+
+    Attributes:
+        workers: threads that each take a part of every batch, on the CPU. On a machine that others use too this wastes
+            less than threads inside each operation, which wait for one another thousands of times a step.
+        evaluate_minutes: time between two evaluations; where the schedule is `plateau`, every epoch ends with one instead.
+    """
+
+    folder: Path
+    device: str = Field("cpu", pattern=r"^(cpu|cuda(:\d+)?)$")
+    precision: Literal["bf16", "fp32"] = "bf16"
+    workers: int = Field(2, ge=1)
+    seed: int = 1
+    checkpoint_minutes: float = Field(4.0, gt=0)
+    evaluate_minutes: float = Field(15.0, gt=0)
+    evaluate_lines: int = Field(600, ge=1)
 
 
 S = TypeVar("S", bound=Settings)

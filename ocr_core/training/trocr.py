@@ -30,7 +30,7 @@ from ocr_core.recognizers.trocr_pull import model_folder
 from ocr_core.records import EngineStamp, GreyImage
 from ocr_core.training.cache import NOMINAL, CachedLine, LineCache, prepare
 from ocr_core.training.checkpoints import CHECKPOINT, load_checkpoint, other_run, save_checkpoint
-from ocr_core.training.config import CorpusSettings
+from ocr_core.training.corpora import CorpusSettings
 from ocr_core.training.metrics import ErrorRates, error_rates
 from ocr_core.training.trocr_augment import distorted
 from ocr_core.training.trocr_config import TrocrScheduleSettings, TrocrSettings

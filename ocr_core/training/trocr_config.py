@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from ocr_core.recognizers.trocr_images import Step
-from ocr_core.training.config import CorpusSettings
+from ocr_core.training.corpora import CorpusSettings
 from ocr_core.training.settings import Settings
 
 

@@ -19,13 +19,13 @@ from ocr_core.recognizers.register import load_reader
 from ocr_core.training.batches import make_batch
 from ocr_core.training.cache import LineCache, prepare
 from ocr_core.training.checkpoints import CHECKPOINT
-from ocr_core.training.config import ScheduleSettings, TrainSettings, load_config
+from ocr_core.training.config import TrainSettings, load_config
 from ocr_core.training.crnn import train_crnn
 from ocr_core.training.curves import METRICS
 from ocr_core.training.evaluate import read_rows
 from ocr_core.training.export import package
 from ocr_core.training.gradients import Workers
-from ocr_core.training.schedule import learning_rate
+from ocr_core.training.optimisation import one_cycle
 
 
 def _with(settings: TrainSettings, part: str, **changes: object) -> TrainSettings:
@@ -190,8 +190,7 @@ def test_packaging_refuses_weights_that_are_not_those_of_the_card(
 
 
 def test_one_cycle_of_the_learning_rate() -> None:
-    schedule = ScheduleSettings(peak=0.01, warmup=0.1)
-    rates = [learning_rate(done, schedule) for done in (0.0, 0.05, 0.1, 0.55, 1.0, 1.2)]
+    rates = [one_cycle(done, 0.01, 0.1) for done in (0.0, 0.05, 0.1, 0.55, 1.0, 1.2)]
     assert rates[2] == pytest.approx(0.01)
     assert rates[0] == pytest.approx(0.0005)
     assert rates[0] < rates[1] < rates[2] > rates[3] > rates[4]

@@ -12,7 +12,8 @@ from ocr_core.recognizers.charset import Charset
 from ocr_core.training.augment import distorted, plain
 from ocr_core.training.batches import epoch_batches, make_batch, plan_epoch
 from ocr_core.training.cache import NOMINAL, LineCache, document_of, prepare, split_of
-from ocr_core.training.config import AugmentSettings, CorpusSettings, TrainSettings
+from ocr_core.training.config import AugmentSettings, TrainSettings
+from ocr_core.training.corpora import CorpusSettings
 from ocr_core.training.text import is_markup, normalise_text
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ocr_core.ground_truth import read_page
-from ocr_core.training.config import CorpusSettings
+from ocr_core.training.corpora import CorpusSettings
 from ocr_core.training.ground_truth import cut_lines, cuttable, read_pages, read_pictures, shape_of
 
 ALTO = """<alto xmlns="http://www.loc.gov/standards/alto/ns-v4#"><Layout><Page><PrintSpace><TextBlock>
