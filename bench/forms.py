@@ -29,9 +29,10 @@ from ocr_core.pipeline.read import is_believed
 from ocr_core.recognizers.glyph_network import DIGITS, LETTERS
 from ocr_core.recognizers.register import load_reader
 from ocr_core.records import Box, GreyImage, Transcript
-from ocr_core.script.corpus import ARABIC_SAMPLE, papers
 from ocr_core.script.isolated import cut_glyph, isolated_glyphs
 from ocr_core.sources import ReadSettings, discover, identify_all
+from ocr_core.training.script.corpus import papers
+from ocr_core.training.script.drawing import ARABIC_SAMPLE
 from ocr_core.training.synthetic import Style, draw_text, find_fonts, ink_on_paper, joins
 
 HEIGHT, WIDTH = 1900, 1350
@@ -74,7 +75,7 @@ def draw_forms(options: argparse.Namespace) -> list[Form]:
         (DIGITS[label], picture) for picture, label in zip(digits["images"], digits["labels"], strict=True)
     ]
     fonts = [font for font in find_fonts(options.fonts, ARABIC_SAMPLE) if joins(font)]
-    paper = papers([options.data / "hooker"], 20, np.random.default_rng(options.seed))
+    paper = papers(sorted((options.data / "hooker").glob("*.jpg")), 20, np.random.default_rng(options.seed))
     made = []
     for number in range(options.forms):
         rng = np.random.default_rng([options.seed, number])

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import pickle
-import re
 import sys
 import tempfile
 import time
@@ -26,20 +25,21 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from ocr_core.ground_truth import TruthPage, find_pages, read_page
 from ocr_core.pipeline.prepare import PreparedPage, prepare_pages, units
 from ocr_core.records import Box, LineImage, Script
-from ocr_core.script import corpus, train
-from ocr_core.script.corpus import HAND, PRINT, UNKNOWN, Material
-from ocr_core.script.mixed import KINDS, MixedLine, draw_mixed_page, line_at
 from ocr_core.script.router import ScriptRouter
 from ocr_core.script.text import script_of_text
 from ocr_core.script.windows import cut_windows
 from ocr_core.sources import ExistingText, ReadSettings, discover, identify_all
+from ocr_core.training.cache import document_of
 from ocr_core.training.ground_truth import shape_of
+from ocr_core.training.script.config import ScriptTrainSettings
+from ocr_core.training.script.corpus import HANDS as CORPUS_HANDS
+from ocr_core.training.script.corpus import RealLine, cut_page, has_letters, papers
+from ocr_core.training.script.drawing import Material, all_fonts
+from ocr_core.training.script.mixed import KINDS, MixedLine, draw_mixed_page, line_at
+from ocr_core.training.script.train import arabic_lines
+from ocr_core.training.settings import load_settings
 
-HELD_OUT = {
-    "hooker": "|".join(f"JDH_2_16_{letter}_" for letter in train.HELD_OUT_LETTERS),
-    "stanford": "|".join(train.HELD_OUT_STANFORD),
-    "print_en": "|".join(re.escape(book) for book in train.HELD_OUT_BOOKS),
-}
+SETTINGS = load_settings(ScriptTrainSettings, Path("script-router"), folder=Path("unused"))
 HANDS = {"hooker": "hand", "print_en": "print", "arabic_hand": "hand", "arabic_pdf": "print"}
 
 
@@ -87,13 +87,20 @@ def main() -> None:
 
 
 def prepared_sets(options: argparse.Namespace) -> Iterator[tuple[str, list[Page]]]:
-    for name, held_out in HELD_OUT.items():
-        pages = find_pages([options.data / name])
-        yield name, list(real_pages([p.image for p in pages if p.image and re.search(held_out, p.name)]))
+    for name, pages in held_out_pages(options.data):
+        yield name, list(real_pages([page.image for page in pages if page.image]))
     for folder in options.arabic:
         yield folder.name, list(real_pages([folder]))
     with tempfile.TemporaryDirectory() as folder:
         yield "mixed", list(mixed_pages(options, Path(folder)))
+
+
+def held_out_pages(data: Path) -> Iterator[tuple[str, list[TruthPage]]]:
+    """By corpus the pages whose documents the router's configuration names as held out."""
+    for corpus in SETTINGS.corpora:
+        if corpus.format == "pages":
+            pages = find_pages([data / corpus.path])
+            yield corpus.name, [p for p in pages if document_of(p.name, corpus) in corpus.dev]
 
 
 def real_pages(sources: Sequence[Path]) -> Iterator[Page]:
@@ -128,21 +135,23 @@ def mixed_pages(options: argparse.Namespace, folder: Path) -> Iterator[Page]:
 
 
 def held_out_material(data: Path, fonts: Path) -> Material:
-    """Text, fonts and real ink that the router was not trained on; the empty paper is of any page."""
-    arabic, latin, _ = corpus.all_fonts(fonts)
-    real = []
-    for name, held_out in HELD_OUT.items():
-        hand = {"hooker": HAND, "print_en": PRINT}.get(name, UNKNOWN)
-        for page in find_pages([data / name]):
-            if re.search(held_out, page.name):
-                real += [line for line in corpus.cut_page(page, name, page.name, hand) if line.text]
+    """Text, fonts and real ink that the router was not trained on; nor on this paper."""
+    arabic, latin, _ = all_fonts(fonts)
+    settings = SETTINGS.model_copy(update={"data": data})
+    hands = {corpus.name: CORPUS_HANDS[corpus.hand] for corpus in SETTINGS.corpora}
+    real: list[RealLine] = []
+    images: list[Path] = []
+    for name, pages in held_out_pages(data):
+        for page in pages:
+            images += [page.image] if page.image else []
+            real += [line for line in cut_page(page, name, page.name, hands[name]) if line.text]
     return Material(
-        tuple(f for f in arabic if f.name.startswith(train.HELD_OUT_FONTS)) or tuple(arabic),
+        tuple(f for f in arabic if f.name.startswith(SETTINGS.synthetic.held_fonts)) or tuple(arabic),
         tuple(latin),
         (),
-        tuple(t for t in train.arabic_lines(data) if corpus.is_held_out(t, 20)),
-        tuple(line.text for line in real if corpus.has_letters(line.text)),
-        tuple(corpus.papers([data / "hooker", data / "stanford"], 60, np.random.default_rng(5))),
+        arabic_lines(settings, held=True),
+        tuple(line.text for line in real if has_letters(line.text)),
+        tuple(papers(images, 60, np.random.default_rng(5))),
         tuple(real),
     )
 

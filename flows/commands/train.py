@@ -166,6 +166,24 @@ def orientation(config: Path, data: Path | None, folder: Path | None) -> None:
 
 
 @train.command()
+@_run_options
+def script(config: Path, data: Path | None, folder: Path | None) -> None:
+    """Train the network that tells scripts, and handwriting from print, on real Latin and synthetic Arabic lines.
+
+    Started again after any interruption, it goes on where it was. At the end the folder of the run gets the weights and a
+    model card.
+    """
+    import logging
+
+    from ocr_core.training.script.config import ScriptTrainSettings
+    from ocr_core.training.script.train import train_script
+    from ocr_core.training.settings import load_settings
+
+    logging.getLogger("ocr_core.training").setLevel(logging.INFO)
+    train_script(load_settings(ScriptTrainSettings, config, data=data, folder=folder))
+
+
+@train.command()
 @click.option(
     "--config", required=True, type=click.Path(path_type=Path), help="TOML file: corpora, order, shares."
 )

@@ -16,9 +16,9 @@ from ocr_core.errors import UsageError
 from ocr_core.ground_truth import read_page
 from ocr_core.imaging.clean import LONGEST
 from ocr_core.records import GreyImage
-from ocr_core.script.corpus import ARABIC_SAMPLE, arabic_text
 from ocr_core.training.layout_config import PageTrainSettings
 from ocr_core.training.layout_targets import PageLine, Points
+from ocr_core.training.script.drawing import ARABIC_SAMPLE, arabic_text
 from ocr_core.training.synthetic import draw_text, find_fonts, joins, random_style, repen
 
 SYNTHETIC = "synthetic-arabic"

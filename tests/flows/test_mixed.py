@@ -19,8 +19,8 @@ from ocr_core.pipeline.engines import load_reader
 from ocr_core.pipeline.plan import survey
 from ocr_core.pipeline.prepare import prepare_pages
 from ocr_core.records import Box, PageResult, Script
-from ocr_core.script import corpus
-from ocr_core.script.mixed import KINDS, draw_mixed_page, line_at
+from ocr_core.training.script import corpus, drawing
+from ocr_core.training.script.mixed import KINDS, draw_mixed_page, line_at
 from ocr_core.training.synthetic import Style, draw_text
 
 ARABIC_TEXT = (
@@ -37,9 +37,9 @@ def read(samples: Path, arabic_font: Path, tmp_path_factory: pytest.TempPathFact
     """Two drawn pages of each kind on paper of real letters, English in the ink of real letters too, read and published."""
     truth = read_page(samples.parent / "ground_truth" / "JDH_2_16_144_001.xml", [samples / "letters"])
     ink = tuple(corpus.cut_page(truth, "letters", truth.name, corpus.HAND))
-    paper = tuple(corpus.papers([samples / "letters"], 20, np.random.default_rng(0)))
+    paper = tuple(corpus.papers(sorted((samples / "letters").glob("*.jpg")), 20, np.random.default_rng(0)))
     english = tuple(line.text for line in ink)
-    material = corpus.Material((arabic_font,), (arabic_font,), (), ARABIC_TEXT, english, paper, ink)
+    material = drawing.Material((arabic_font,), (arabic_font,), (), ARABIC_TEXT, english, paper, ink)
     folder = tmp_path_factory.mktemp("mixed")
     drawn = {}
     for number, kind in enumerate(KINDS * 2):

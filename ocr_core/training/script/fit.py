@@ -6,6 +6,7 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,65 +15,93 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ocr_core.records import GreyImage
-from ocr_core.script.corpus import ARABIC, LATIN, NONE, OTHER, UNKNOWN, Sample
 from ocr_core.script.network import ScriptNet
 from ocr_core.script.windows import HEIGHT, MIN_INK, WIDTH, cut_windows, to_ink
+from ocr_core.training.checkpoints import CHECKPOINT, load_checkpoint, other_run, save_checkpoint
+from ocr_core.training.optimisation import one_cycle
+from ocr_core.training.script.config import ScriptTrainSettings
+from ocr_core.training.script.corpus import ARABIC, LATIN, NONE, OTHER, UNKNOWN, Sample
 from ocr_core.training.synthetic import rule
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
+_WARMUP = 0.02
 SHARES = {LATIN: 0.41, ARABIC: 0.41, OTHER: 0.05, NONE: 0.13}
 """Share of each script in a batch, whatever the number of its lines."""
 
 
-def fit(
-    network: ScriptNet,
-    samples: Sequence[Sample],
-    steps: int,
-    batch: int,
-    rate: float,
-    minutes: float,
-    rng: np.random.Generator,
-) -> None:
-    """AdamW with one cycle of the rate, by steps or by minutes, whichever is over first."""
-    optimiser = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=1e-2)
-    script_loss = nn.CrossEntropyLoss(label_smoothing=0.02)
-    pools = defaultdict(list)
-    for sample in samples:
-        pools[(sample.script, sample.source)].append(sample)
-    names = sorted(pools)
-    # Within a script, sets count by the root of their size.
-    roots = {s: sum(len(pools[n]) ** 0.5 for n in names if n[0] == s) for s in SHARES}
-    odds = np.array([SHARES[n[0]] * len(pools[n]) ** 0.5 / roots[n[0]] for n in names])
-    odds /= odds.sum()
+def fit(samples: Sequence[Sample], settings: ScriptTrainSettings) -> ScriptNet:
+    """AdamW with one cycle of the rate; goes on from the checkpoint of the run's folder.
+
+    Raises:
+        ModelError: the checkpoint is damaged or of another network.
+    """
+    schedule, run = settings.schedule, settings.run
+    torch.manual_seed(run.seed)
+    network = ScriptNet()
+    optimiser = torch.optim.AdamW(network.parameters(), lr=schedule.peak, weight_decay=1e-2)
+    first = _resume(run.folder, network, optimiser)
+    pools, odds = _pools(samples)
     network.train()
-    begin, shown = time.monotonic(), 0.0
-    for step in range(steps):
-        spent = (time.monotonic() - begin) / (60 * minutes)
-        progress = max(step / steps, spent)
-        if progress >= 1:
-            break
+    saved, shown = time.monotonic(), 0.0
+    for step in range(first, schedule.steps):
+        rng = np.random.default_rng((run.seed, step))
+        torch.manual_seed(int(rng.integers(2**31)))  # of dropout: every step is a function of its number
         for group in optimiser.param_groups:
-            group["lr"] = rate * min(1.0, step / 100 + 0.01) * 0.5 * (1 + np.cos(np.pi * progress))
-        chosen = [pools[names[i]] for i in rng.choice(len(names), batch, p=odds)]
-        cut = [window_of(pool[rng.integers(len(pool))], rng) for pool in chosen]
-        windows = torch.from_numpy(np.stack([w for w, _, _ in cut])[:, None])
-        scripts = torch.tensor([s for _, s, _ in cut])
-        hands = torch.tensor([float(h) for _, _, h in cut])
-        logits, hand = network(windows)
-        known = (hands != UNKNOWN).float()
-        hand_loss = (
-            nn.functional.binary_cross_entropy_with_logits(hand, hands.clamp(min=0), reduction="none") * known
-        ).sum() / known.sum().clamp(min=1)
-        loss = script_loss(logits, scripts) + 0.3 * hand_loss
+            group["lr"] = one_cycle(step / schedule.steps, schedule.peak, _WARMUP)
+        chosen = [pools[i] for i in rng.choice(len(pools), schedule.batch, p=odds)]
+        loss = _loss(network, [window_of(pool[rng.integers(len(pool))], rng) for pool in chosen])
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-        value = float(loss.detach())
-        shown = 0.98 * shown + 0.02 * value if step else value
-        if step % 100 == 0:
-            log.info("step %d of %d, %.0f s, loss %.3f", step, steps, time.monotonic() - begin, shown)
-    network.eval()
+        shown = 0.98 * shown + 0.02 * float(loss.detach()) if shown else float(loss.detach())
+        if (step + 1) % 100 == 0:
+            logger.info("step %d of %d loss %.3f", step + 1, schedule.steps, shown)
+        if time.monotonic() - saved > run.checkpoint_minutes * 60 or step + 1 == schedule.steps:
+            _save(run.folder, network, optimiser, step + 1)
+            saved = time.monotonic()
+    return network.eval()
+
+
+def _pools(samples: Sequence[Sample]) -> tuple[list[list[Sample]], NDArray[np.float64]]:
+    """Lines by script and source, and how often each pool is drawn from: within a script by the root of its size."""
+    by_name: dict[tuple[int, str], list[Sample]] = defaultdict(list)
+    for sample in samples:
+        by_name[(sample.script, sample.source)].append(sample)
+    names = sorted(by_name)
+    roots = {s: sum(len(by_name[n]) ** 0.5 for n in names if n[0] == s) for s in SHARES}
+    odds = np.array([SHARES[n[0]] * len(by_name[n]) ** 0.5 / roots[n[0]] for n in names])
+    return [by_name[n] for n in names], odds / odds.sum()
+
+
+def _loss(network: ScriptNet, cut: Sequence[tuple[NDArray[np.float32], int, int]]) -> torch.Tensor:
+    """Of the scripts of windows, and of their hands where those are known."""
+    windows = torch.from_numpy(np.stack([w for w, _, _ in cut])[:, None])
+    scripts = torch.tensor([s for _, s, _ in cut])
+    hands = torch.tensor([float(h) for _, _, h in cut])
+    logits, hand = network(windows)
+    known = (hands != UNKNOWN).float()
+    each = nn.functional.binary_cross_entropy_with_logits(hand, hands.clamp(min=0), reduction="none")
+    script_loss = nn.functional.cross_entropy(logits, scripts, label_smoothing=0.02)
+    return script_loss + 0.3 * (each * known).sum() / known.sum().clamp(min=1)
+
+
+def _save(folder: Path, network: ScriptNet, optimiser: torch.optim.Optimizer, step: int) -> None:
+    state = {"network": network.state_dict(), "optimiser": optimiser.state_dict(), "step": step}
+    save_checkpoint(folder, state)
+
+
+def _resume(folder: Path, network: ScriptNet, optimiser: torch.optim.Optimizer) -> int:
+    """Take up the checkpoint of a run, if there is one. Returns the steps that are done."""
+    if not (folder / CHECKPOINT).exists():
+        return 0
+    state = load_checkpoint(folder, ("network", "optimiser", "step"))
+    try:
+        network.load_state_dict(state["network"])
+    except RuntimeError as error:
+        raise other_run(folder, "another network") from error
+    optimiser.load_state_dict(state["optimiser"])
+    return int(state["step"])
 
 
 def window_of(sample: Sample, rng: np.random.Generator) -> tuple[NDArray[np.float32], int, int]:
@@ -143,7 +172,7 @@ def calibrate(network: ScriptNet, samples: Sequence[Sample]) -> None:
     trials = torch.linspace(0.5, 4, 71)
     losses = [float(nn.functional.cross_entropy(logits / t, target)) for t in trials]
     network.temperature.fill_(float(trials[int(np.argmin(losses))]))
-    log.info("temperature %.2f", float(network.temperature))
+    logger.info("temperature %.2f", float(network.temperature))
 
 
 def cropped(sample: Sample) -> GreyImage:

@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 
 from ocr_core.records import Box, GreyImage, Script
-from ocr_core.script.corpus import Material, arabic_text, has_letters, ink_mask, latin_text
+from ocr_core.training.script.corpus import has_letters
+from ocr_core.training.script.drawing import Material, arabic_text, ink_mask, latin_text
 from ocr_core.training.synthetic import (
     Mask,
     Style,

@@ -1,30 +1,37 @@
-"""Lines to train the script network on: real Latin lines, and synthetic ones of every class.
+"""Synthetic lines of every class to train the script network on.
 
-Real handwriting is Latin here and Arabic is synthetic, so nothing but the letters may tell them apart: Latin
-text is set by the same renderer, real Latin lines are redrawn by it (their ink taken off and laid on other
-paper with another pen), and synthetic lines use the paper of real pages.
+Real handwriting is Latin here and Arabic is synthetic, so nothing but the letters may tell them apart: Latin text is set by
+the same renderer, real Latin lines are redrawn by it (their ink taken off and laid on other paper with another pen), and
+synthetic lines use the paper of real pages.
 """
 
 from __future__ import annotations
 
 import itertools
-import logging
 import re
 import unicodedata
-import xml.etree.ElementTree as ElementTree
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from ocr_core.ground_truth import TruthPage, read_parquet
-from ocr_core.records import GreyImage, Script
-from ocr_core.script.network import SCRIPTS
+from ocr_core.records import GreyImage
 from ocr_core.script.windows import scale_to_height, to_ink
-from ocr_core.training.ground_truth import cut_lines, read_pages
+from ocr_core.training.script.corpus import (
+    ARABIC,
+    HAND,
+    LATIN,
+    NONE,
+    OTHER,
+    PRINT,
+    STORED_HEIGHT,
+    UNKNOWN,
+    RealLine,
+    Sample,
+    has_letters,
+)
 from ocr_core.training.synthetic import (
     Mask,
     covers,
@@ -39,17 +46,6 @@ from ocr_core.training.synthetic import (
     warp,
 )
 
-log = logging.getLogger(__name__)
-
-STORED_HEIGHT = 72
-PAD = 0.25
-"""Real lines are stored with this share of their height more above and below, for the framing to vary."""
-
-LATIN, ARABIC, OTHER, NONE = (
-    SCRIPTS.index(s) for s in (Script.LATIN, Script.ARABIC, Script.OTHER, Script.NONE)
-)
-HAND, PRINT, UNKNOWN = 1, 0, -1
-
 ARABIC_SAMPLE = "ابتثجحخدذرزسشصضطظعغفقكلمنهويءةىئؤأإ"
 LATIN_SAMPLE = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz.,"
 WRITTEN_FONTS = (
@@ -63,138 +59,6 @@ OTHER_BLOCKS = {
     "Ethiopic": (0x1200, 0x1246), "Khmer": (0x1780, 0x17A2), "Sinhala": (0x0D9A, 0x0DC6),
     "Malayalam": (0x0D15, 0x0D39), "Myanmar": (0x1000, 0x1020),
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """A line with its labels.
-
-    Attributes:
-        pixels: grey uint8 ``[about 72, width]``.
-        script: index into `network.SCRIPTS`.
-        hand: HAND, PRINT or UNKNOWN.
-        source: which set it is from.
-        pad: share of `STORED_HEIGHT` above and below that is there only to vary the framing.
-    """
-
-    pixels: GreyImage
-    script: int
-    hand: int
-    source: str
-    pad: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class RealLine:
-    """A real Latin line: `full` and `faded` (what lies outside its outline faded), both with the pad."""
-
-    full: GreyImage
-    faded: GreyImage
-    text: str
-    hand: int
-    source: str
-    document: str
-
-
-def is_held_out(document: str, every: int) -> bool:
-    """A fixed pseudo-random choice of one document in `every`."""
-    return zlib.crc32(document.encode()) % every == 0
-
-
-def has_letters(text: str) -> bool:
-    return any(c.isalpha() for c in text)
-
-
-# -- real lines -------------------------------------------------------------------------------------------
-
-
-def page_lines(folder: Path, source: str, document: str, hand: int) -> Iterator[RealLine]:
-    """The lines of PAGE or ALTO pages, cut as the pipeline cuts them.
-
-    Args:
-        document: regular expression whose first group is the document in a page's name.
-        hand: what the lines are, unless the ALTO file tags them as handwritten, typewritten or printed.
-    """
-    for page in read_pages(folder):
-        match = re.match(document, page.name)
-        name = match[1] if match else page.name
-        yield from cut_page(page, source, name, hand)
-
-
-def cut_page(page: TruthPage, source: str, document: str, hand: int, pad: float = PAD) -> Iterator[RealLine]:
-    """The lines of one page."""
-    image = cv2.imread(str(page.image), cv2.IMREAD_GRAYSCALE)
-    if image is None:
-        log.warning("%s: no image", page.name)
-        return
-    grey = np.asarray(image, dtype=np.uint8)
-    tags = _hand_tags(page.path)
-    strips = cut_lines(grey, page.lines, (pad, 0.1 if pad else 0.0))
-    for line, strip in zip(page.lines, strips, strict=True):
-        height = round(STORED_HEIGHT * (1 + 2 * pad))
-        full, faded = (scale_to_height(part, height) for part in (strip.image, strip.faded()))
-        yield RealLine(full, faded, line.text, tags.get(line.name, hand), source, document)
-
-
-def parquet_lines(path: Path, every: int) -> Iterator[RealLine]:
-    """One line in `every` of a Parquet file of cut lines, with a margin of light ground as pad."""
-    for number, line in enumerate(line for line in read_parquet(path) if line.text):
-        drawn = None if number % every else line.pixels()
-        if drawn is None or min(drawn.shape) < 8:
-            continue
-        pixels = scale_to_height(drawn, STORED_HEIGHT)
-        rows = round(PAD * STORED_HEIGHT)
-        ground = int(np.percentile(pixels, 80))
-        padded = cv2.copyMakeBorder(pixels, rows, rows, 8, 8, cv2.BORDER_CONSTANT, value=(ground,))
-        grey = np.asarray(padded, dtype=np.uint8)
-        yield RealLine(grey, grey, line.text, HAND, path.stem, line.page)
-
-
-def _hand_tags(path: Path) -> dict[str, int]:
-    """Id of the line → HAND or PRINT, where an ALTO file tags its lines so."""
-    root = ElementTree.parse(path).getroot()  # noqa: S314 - data of the trainer's own choice
-    space = {"a": root.tag.partition("}")[0][1:]}
-    kinds = {}
-    for tag in root.iterfind(".//a:OtherTag", space):
-        label = tag.get("LABEL", "")
-        if label.endswith(("Typewritten", "Print")):
-            kinds[tag.get("ID", "")] = PRINT
-        elif label.endswith(("Handwritten", "Signature")):
-            kinds[tag.get("ID", "")] = HAND
-    found: dict[str, int] = {}
-    for line in root.iterfind(".//a:TextLine", space):
-        hands = [kinds[t] for t in line.get("TAGREFS", "").split() if t in kinds]
-        if hands:
-            found[line.get("ID", "")] = hands[0]
-    return found
-
-
-def papers(
-    folders: Sequence[Path], count: int, rng: np.random.Generator, exclude: Sequence[str] = ()
-) -> list[GreyImage]:
-    """Pieces of empty paper, uint8 ``[72, about 300]``, from pages, at the size of stored lines."""
-    found: list[GreyImage] = []
-    pages = [p for f in folders for p in sorted(f.glob("*.jpg")) if not any(e in p.name for e in exclude)]
-    for path in (pages[i] for i in rng.permutation(len(pages))):
-        image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-        if image is None:
-            continue
-        rows, columns = image.shape
-        tall, wide = rows // 22, rows // 5
-        for _ in range(30):
-            y, x = int(rng.integers(0, rows - tall)), int(rng.integers(0, max(1, columns - wide)))
-            piece = scale_to_height(
-                np.asarray(image[y : y + tall, x : x + wide], dtype=np.uint8), STORED_HEIGHT
-            )
-            light = float(np.median(piece))
-            if light > 120 and float(piece.min()) > 0.72 * light:
-                found.append(piece)
-        if len(found) >= count:
-            break
-    return found[:count]
-
-
-# -- synthetic lines --------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
