@@ -1,4 +1,6 @@
-"""Texts for synthetic Arabic lines, from free packages of Debian: `python -m ocr_core.training.arabic_text ROOT FOLDER`.
+"""Texts for synthetic Arabic lines, from free packages of Debian.
+
+`python -m ocr_core.training.arabic_text ROOT FOLDER`
 
 ROOT is where the packages libreoffice-l10n-ar, firefox-esr-l10n-ar, thunderbird-l10n-ar, hunspell-ar and mythes-ar are
 unpacked (`apt-get download …; dpkg -x … ROOT`) or installed (`/`). Into FOLDER go `arabic_interface_lines.txt`, the
