@@ -39,7 +39,7 @@ class AugmentSettings(Settings):
     Attributes:
         probability: share of the lines that are distorted.
         hide: share of a distorted line's columns that bands of ground cover, so that neighbours must tell a letter too.
-        splice: share of the lines that are joined of pieces of others of their corpus (see `training.splice`), cut where
+        splice: share of the lines joined of pieces of others of their corpus (see `training.splice`), cut where
             `network.init` finds the spaces.
     """
 
