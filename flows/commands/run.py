@@ -58,7 +58,8 @@ if TYPE_CHECKING:
     "--english",
     default="crnn-latin",
     show_default=True,
-    help="Who reads English lines: a line reader of `warraq models list`, trocr, or the folder of a model.",
+    help="Who reads English lines: a line reader of `warraq models list`, trocr, weights of `warraq train crnn` "
+    "(.safetensors), or the folder of a model.",
 )
 @click.option(
     "--existing-text",
@@ -156,7 +157,7 @@ def run(
         "collection": collection,
         "arabic": "defer" if pools else arabic,
         "vlm": _vlm_settings(vlm),
-        "english": str(Path(english).absolute()) if Path(english).is_dir() else english,
+        "english": _absolute(english),
         "script": script,
         "upgrade": upgrade,
         "reading": {
@@ -175,6 +176,12 @@ def run(
     }
     settings = validated(RunSettings, "run", **(options | told))
     return _digitize(settings, elsewhere, dry_run=dry_run, as_json=as_json, verbose=obj["verbose"])
+
+
+def _absolute(reader: str) -> str:
+    """The name of a line reader; its path, which stays right wherever the flow runs, where it is a folder or weights."""
+    path = Path(reader)
+    return str(path.absolute()) if path.is_dir() or path.suffix == ".safetensors" else reader
 
 
 def _vlm_settings(given: tuple[str, ...]) -> dict[str, str]:

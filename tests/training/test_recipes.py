@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from ocr_core.models import read_card
 from ocr_core.recognizers.crnn_file import read_crnn
 from ocr_core.recognizers.published import PublishedRecognizer
 from ocr_core.recognizers.published_file import EVENED, read_published
+from ocr_core.recognizers.register import load_reader
 from ocr_core.training.batches import plan_epoch
 from ocr_core.training.cache import LineCache, prepare
 from ocr_core.training.checkpoints import CHECKPOINT
@@ -22,11 +24,13 @@ from ocr_core.training.config import NetworkSettings, ScheduleSettings, TrainSet
 from ocr_core.training.crnn import train_crnn
 from ocr_core.training.curves import METRICS, read_evaluations
 from ocr_core.training.export import package
+from ocr_core.training.gaps import GAPS
 from ocr_core.training.networks import PublishedLines, begin
 from ocr_core.training.schedule import Progress, rate_of, take_error, take_loss
 from tests.training.conftest import write_page
 
-CONFIGS = Path(__file__).resolve().parents[2] / "ocr_core" / "training" / "configs"
+ROOT = Path(__file__).resolve().parents[2]
+CONFIGS = ROOT / "ocr_core" / "training" / "configs"
 
 
 def _with(settings: TrainSettings, part: str, **changes: object) -> TrainSettings:
@@ -213,3 +217,36 @@ def test_frozen_runs_resume(settings: TrainSettings, exported: Path, tmp_path: P
     longer = _with(onward, "schedule", steps=10)
     assert (onward.run.folder / CHECKPOINT).exists()
     assert train_crnn(longer).progress.step == 10
+
+
+def test_a_spliced_run_cuts_its_lines_once(settings: TrainSettings, tmp_path: Path) -> None:
+    first = train_crnn(settings).progress
+    weights = settings.run.folder / "tiny-1.safetensors"
+    again = _with(
+        _with(settings, "network", init=str(weights)), "augment", splice=0.5, hide=0.1, probability=1
+    )
+    again = _with(again, "run", folder=tmp_path / "runs" / "spliced")
+    train_crnn(again)
+    gaps = again.run.folder / GAPS
+    written = gaps.stat().st_mtime_ns
+    longer = _with(again, "schedule", steps=first.step + 4)
+    assert train_crnn(longer).progress.step == first.step + 4
+    assert gaps.stat().st_mtime_ns == written
+    assert read_card(again.run.folder / "tiny-1.json").notes.startswith("Trained on from tiny-1.safetensors")
+
+
+def test_the_documented_configuration_teaches_a_reader(letters: Path, tmp_path: Path) -> None:
+    documented = re.search("```toml\n(.+?)```", (ROOT / "docs" / "training.md").read_text("utf-8"), re.S)
+    assert documented
+    path = tmp_path / "my-reader.toml"
+    path.write_text(documented[1].replace("^(letter_\\d+)", "^([a-z])_").replace("2000 ", "2 "), "utf-8")
+    settings = load_config(path, data=letters, folder=tmp_path / "run")
+    train_crnn(settings)
+    weights = tmp_path / "run" / "my-reader-1.safetensors"
+    assert set("abcdef ") <= set(read_crnn(weights.read_bytes(), weights.name)[1].characters)
+    assert load_reader(str(weights)).stamp.name == "my-reader"
+
+
+def test_all_recipes_are_documented() -> None:
+    text = (ROOT / "docs" / "training.md").read_text("utf-8")
+    assert all(f"`{recipe.stem}`" in text for recipe in CONFIGS.glob("*.toml"))
