@@ -32,8 +32,9 @@ MOST_PROBLEMS_SHOWN = 20
 @click.option("--pages", default="", metavar="1-5,8", help="Only these pages of each document.")
 @click.option(
     "--human",
-    type=click.Choice(["corrections", "all"]),
-    help="Only lines that people have written, with their text; `corrections` leaves out what was drawn for an audit.",
+    type=click.Choice(["none", "corrections", "all"]),
+    help="Lines that people have written have their text. `none`: every line as the engine read it; `corrections`, `all`: "
+    "only what people have written, without or with what was drawn for an audit.",
 )
 @click.option(
     "--images/--no-images",
@@ -53,7 +54,7 @@ def export(
     collection: str | None,
     documents: tuple[str, ...],
     pages: str,
-    human: Literal["corrections", "all"] | None,
+    human: Literal["none", "corrections", "all"] | None,
     images: bool | None,
     base_url: str,
 ) -> int:

@@ -1,4 +1,4 @@
-"""Lines that people have written, in place of what engines read on them."""
+"""Which lines that people have written are exported, and how."""
 
 from __future__ import annotations
 
@@ -7,19 +7,23 @@ from typing import Any, Final, Literal
 
 import duckdb
 
-Which = Literal["", "corrections", "all"]
-"""`corrections` leaves out what was drawn for an audit: who trains on it cannot measure with it any more."""
+from ocr_core.library.written import COUNTED, Place, as_written, newest_words, place_of
 
-HUMAN: Final = "human"
-"""Stands where the name of an engine stands; its version is the writer's name."""
-
-Place = tuple[Any, ...]
-"""Line id and box: a later run may number the lines of a page anew."""
+Which = Literal["", "none", "corrections", "all"]
+"""Every line, with people's words in place of the engine's; every line as the engines read it; or only the lines that
+people have written. `corrections` leaves out what was drawn for an audit: who trains on it cannot measure with it any
+more."""
 
 _OF: Final = {
+    "": "true",
     "corrections": "origin = 'correction' AND line_id NOT IN (SELECT line_id FROM samples)",
     "all": "true",
 }
+
+
+def only_written(which: Which) -> bool:
+    """Whether lines that nobody has written stay out."""
+    return which in ("corrections", "all")
 
 
 def has_written_lines(which: Which) -> str:
@@ -35,29 +39,23 @@ def written_lines(
     Args:
         values: the least and the greatest document id, and the page ids.
     """
-    query = f"""
-        SELECT line_id, x0, y0, x1, y1, text, status, transcriber FROM ground_truth_history
-        WHERE doc_id BETWEEN ? AND ? AND page_id IN ({", ".join("?" * (len(values) - 2))}) AND {_OF[which]}
-        QUALIFY row_number() OVER (
-          PARTITION BY line_id, x0, y0, x1, y1 ORDER BY created_at DESC, run_id DESC) = 1
-    """
+    if which == "none":
+        return {}
+    pages = ", ".join("?" * (len(values) - 2))
+    query = newest_words(f"doc_id BETWEEN ? AND ? AND page_id IN ({pages}) AND {_OF[which]}")
     rows = con.sql(query, params=values).to_arrow_table().to_pylist()
-    return {_place(row): row for row in rows if row["status"] == "text"}
+    counted = ("text",) if only_written(which) else COUNTED
+    return {place_of(row): row for row in rows if row["status"] in counted}
 
 
-def as_written(
-    rows: Sequence[Mapping[str, Any]], written: Mapping[Place, Mapping[str, Any]]
-) -> list[dict[str, Any]]:
-    """Those of some rows of `lines` that people have written, with their words."""
-    found = []
+def with_words(
+    rows: Sequence[Mapping[str, Any]], written: Mapping[Place, Mapping[str, Any]], which: Which
+) -> list[Mapping[str, Any]]:
+    """Rows of `lines`, those that people have written with their words, the others as `which` says."""
+    found: list[Mapping[str, Any]] = []
     for row in rows:
-        words = written.get(_place(row))
-        if words:
-            own = {"text": words["text"], "engine": HUMAN, "engine_version": words["transcriber"]}
-            nobody: dict[str, Any] = {"model_sha256": "", "confidence": None, "flags": [], "word_text": []}
-            found.append({**row, **own, **nobody})
+        if words := written.get(place_of(row)):
+            found.append(as_written(row, words))
+        elif not only_written(which):
+            found.append(row)
     return found
-
-
-def _place(row: Mapping[str, Any]) -> Place:
-    return tuple(row[name] for name in ("line_id", "x0", "y0", "x1", "y1"))

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from ocr_core.config import PageRange
 from ocr_core.errors import LibraryError, NothingToDo, UsageError
-from ocr_core.exports.human import Which, as_written, has_written_lines, written_lines
+from ocr_core.exports.human import Which, has_written_lines, only_written, with_words, written_lines
 from ocr_core.exports.model import ExportLine, ExportPage, PlacedWord, fit
 from ocr_core.exports.words import divide
 from ocr_core.library import Library
@@ -50,8 +50,7 @@ class Selection:
     Attributes:
         documents: source paths, or document ids of which the first six characters suffice.
         pages: as `--pages` has them: `1-5,8,12-`.
-        human: `corrections` or `all`: only lines that people have written, with their text in place of the engine's. What
-            was drawn for an audit is no correction: who trains on it cannot measure with it any more.
+        human: whether what people wrote takes the place of what engines read, and whether anything else is exported.
     """
 
     collection: str | None = None
@@ -76,7 +75,7 @@ class Selection:
         if self.pages.ranges:
             ranges = [f"number BETWEEN {low} AND {high or 2**31 - 1}" for low, high in self.pages.ranges]
             clauses.append(f"({' OR '.join(ranges)})")
-        if self.human:
+        if only_written(self.human):
             clauses.append(has_written_lines(self.human))
         return " AND ".join(clauses), values
 
@@ -140,13 +139,13 @@ class Selected:
         values = [min(ids), max(ids), *(head["page_id"] for head in heads)]
         table = self._lines.sql(query, params=values).to_arrow_table()
         spans = _spans(table)
-        written = written_lines(self._lines, values, self._human) if self._human else None
+        written = written_lines(self._lines, values, self._human)
         for head in heads:
             start, stop = spans.get((head["page_id"], head["run_id"]), (0, 0))
             rows = table.slice(start, stop - start).to_pylist()
-            if written is not None:
-                head, rows = head | {"confidence": None}, as_written(rows, written)
-            yield _page(head, rows)
+            if only_written(self._human):
+                head = head | {"confidence": None}
+            yield _page(head, with_words(rows, written, self._human))
 
     def _count_failed(self, selection: Selection) -> int:
         where, values = selection.condition()
@@ -174,7 +173,7 @@ class Selected:
                 f"There is no collection {selection.collection!r}.",
                 remedy=f"It holds: {', '.join(sorted(known)[:20])}.",
             )
-        if selection.human:
+        if only_written(selection.human):
             return NothingToDo(
                 "Nobody has written a line of these pages.",
                 remedy="Correct some: warraq serve DIR --edit; or transcribe a sample: warraq audit sample --help",

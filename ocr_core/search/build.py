@@ -36,6 +36,7 @@ SCHEMAS: Final = {
             ("collection", pa.string()),
             ("source_path", pa.string()),
             ("page_number", pa.int32()),
+            ("written_at", pa.timestamp("us", tz="UTC")),  # when people last said something about its lines
         ]
     ),
     "lines": pa.schema(
@@ -45,7 +46,9 @@ SCHEMAS: Final = {
             ("words", pa.uint32()),
             ("confidence", pa.float64()),
             ("script", pa.string()),
-            ("engine", pa.string()),
+            ("engine", pa.string()),  # `human` where people have written the line
+            ("written", pa.string()),  # what they wrote, and who; else NULL
+            ("transcriber", pa.string()),
         ]
     ),
     "terms": pa.schema(
@@ -65,7 +68,7 @@ HEADS: Final = b"first terms of row groups"  # key in the metadata of `terms`: a
 
 _ENCODINGS: Final = {
     "pages": {"page_id": "DELTA_BYTE_ARRAY", "created_at": "DELTA_BINARY_PACKED"},
-    "lines": {"page": "DELTA_BINARY_PACKED", "line_order": "DELTA_BINARY_PACKED"},
+    "lines": {"page": "DELTA_BINARY_PACKED", "line_order": "DELTA_BINARY_PACKED", "written": "PLAIN"},
     "terms": {
         "term": "DELTA_BYTE_ARRAY",
         "letters": "PLAIN",

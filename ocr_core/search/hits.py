@@ -9,6 +9,7 @@ from typing import Any, Final
 from rapidfuzz.distance import OSA
 
 from ocr_core.library.folding import Token, fold_tokens
+from ocr_core.library.written import as_written
 from ocr_core.records import Box, doc_id, line_id
 from ocr_core.search.query import Clause, Query
 
@@ -37,6 +38,8 @@ class Hit:
         edits: wrong characters between what was asked and what matched, 0 for an exact answer; the fewer the better,
             whatever the score.
         box: of the line, pixels of the original page.
+        text, confidence, engine: what people wrote in place of the engine's reading, 1, and `human`, where they have.
+        transcriber: who wrote it; empty for a reading.
     """
 
     line_id: str
@@ -56,8 +59,10 @@ class Hit:
     direction: str
     confidence: float | None
     engine: str
+    transcriber: str
 
 
+_PLACED: Final = ("page_id", "collection", "source_path", "page_number", "line_order", "score", "edits")
 _PLAIN: Final = ("text", "direction", "confidence", "engine")
 _SIDES: Final = ("x0", "y0", "x1", "y1")
 COLUMNS: Final = (*_PLAIN, *_SIDES, "word_text", *(f"word_{side}" for side in _SIDES))
@@ -66,7 +71,7 @@ COLUMNS: Final = (*_PLAIN, *_SIDES, "word_text", *(f"word_{side}" for side in _S
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a line is found and how well it answers; as in `Hit`."""
+    """Where a line is found and how well it answers; as in `Hit`. `written` is what people wrote on it."""
 
     page_id: str
     collection: str
@@ -75,6 +80,8 @@ class Place:
     line_order: int
     score: float
     edits: int
+    written: str | None
+    transcriber: str | None
 
 
 def hit(place: Place, row: Mapping[str, Any], query: Query) -> Hit:
@@ -83,10 +90,12 @@ def hit(place: Place, row: Mapping[str, Any], query: Query) -> Hit:
     Args:
         query: as it was answered, with the errors that were let pass.
     """
+    if place.written is not None:
+        row = as_written(row, {"text": place.written, "transcriber": place.transcriber}) | {"confidence": 1.0}
     marked = mark(row["text"], query)
     snippet, spans = _cut(row["text"], marked)
     return Hit(
-        **{name: getattr(place, name) for name in Place.__slots__},
+        **{name: getattr(place, name) for name in _PLACED},
         **{name: row[name] for name in _PLAIN},
         line_id=line_id(place.page_id, place.line_order),
         doc_id=doc_id(place.page_id),
@@ -94,6 +103,7 @@ def hit(place: Place, row: Mapping[str, Any], query: Query) -> Hit:
         spans=tuple(spans),
         words=tuple(_words(row, marked)),
         box=Box(*(row[side] for side in _SIDES)),
+        transcriber=place.transcriber or "",
     )
 
 

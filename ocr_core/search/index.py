@@ -1,14 +1,15 @@
 """Keeping the index up to date with the library.
 
-The index answers for one state of the library, known by the names of its files of pages and lines, which are never
-given twice. A library that has moved on is compared with the index result by result: results that are new make a new
-segment, results that no longer win are listed as dead. So nothing depends on what happened in between (compaction,
-a crash, a restored backup), and an index is either right or known to be behind.
+The index answers for one state of the library, known by the names of its files of pages, lines and people's words,
+which are never given twice. A library that has moved on is compared with the index result by result: results that are
+new, or about which people have written anew, make a new segment; results that no longer win are listed as dead. Where
+files were only added, they alone can tell of a difference, and nothing else is read; otherwise all of it is compared.
+So nothing depends on what happened in between (compaction, a crash, a restored backup), and an index is either right
+or known to be behind.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -19,15 +20,20 @@ from typing import Final
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
 from ocr_core.errors import LibraryError
 from ocr_core.library import Library, Snapshot, durable
-from ocr_core.library.manifest import grouped
+from ocr_core.library.folding import fold
+from ocr_core.library.manifest import DataFile, grouped
 from ocr_core.library.views import open_files
+from ocr_core.library.written import COUNTED, HUMAN, newest_words
 from ocr_core.search import build, index_files
-from ocr_core.search.index_files import FOLDER, Index, Live, load
+from ocr_core.search.index_files import FOLDER, Index, Live, State, load
 from ocr_core.search.segment import DamagedIndex, Segment
+from ocr_core.search.stored import RowGroups
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +55,46 @@ SEGMENT_LINES: Final = (
 MERGED_AT: Final = 4  # segments of like size
 DEAD_SHARE: Final = 0.25  # of a segment's lines, from which it is written anew
 
+LINES_A_PAGE: Final = 25  # about what one line that people have written costs to index
+
+_WORDS: Final = pa.schema(
+    [
+        ("page", pa.uint32()),
+        *((name, pa.int32()) for name in ("line_order", "x0", "y0", "x1", "y1")),
+        *((name, pa.string()) for name in ("text", "transcriber", "text_search")),
+    ]
+)
 _KEY: Final = "page_id, run_id, created_at"
+_RESULT: Final = f"{_KEY}, collection, source_path, page_number"
+_SAME: Final = f"""
+  (won.page_id, won.run_id, won.created_at) = (indexed.page_id, indexed.run_id, indexed.created_at)
+  AND won.written_at IS NOT DISTINCT FROM indexed.written_at
+"""
+# What wins: of the whole library, or, from what was added to it and what the index knows of the same pages.
+_WON_ANEW: Final = f"""
+CREATE TEMP TABLE won AS
+SELECT {_RESULT}, written_at FROM pages
+LEFT JOIN (SELECT page_id, max(created_at) AS written_at FROM ground_truth_history GROUP BY page_id) USING (page_id)
+"""
+_WON_SINCE: Final = f"""
+CREATE TEMP TABLE won AS
+WITH spoken AS (
+  SELECT page_id, max(said_at) AS written_at
+  FROM (SELECT page_id, created_at AS said_at FROM words UNION ALL SELECT page_id, written_at FROM indexed) GROUP BY page_id)
+SELECT * FROM (
+  SELECT {_RESULT} FROM (SELECT {_RESULT} FROM results UNION ALL SELECT {_RESULT} FROM indexed)
+  QUALIFY row_number() OVER (PARTITION BY page_id ORDER BY created_at DESC, run_id DESC) = 1)
+LEFT JOIN spoken USING (page_id)
+"""
+_LINES: Final = f"""
+SELECT f.page, s.line_order, if(w.page IS NULL, s.text_search, w.text_search) AS text_search,
+       if(w.page IS NULL, s.confidence, 1) AS confidence, s.script,
+       if(w.page IS NULL, s.engine, '{HUMAN}') AS engine, w.text AS written, w.transcriber
+FROM stored s JOIN fresh f USING ({_KEY})
+LEFT JOIN words w ON f.page = w.page
+  AND (s.line_order, s.x0, s.y0, s.x1, s.y1) = (w.line_order, w.x0, w.y0, w.x1, w.y1)
+WHERE if(w.page IS NULL, s.words, length(w.text_search)) > 0
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +106,9 @@ class Report:
     bytes: int
 
 
-def state_of(snapshot: Snapshot) -> str:
-    """The name of a state of the library, as far as search is concerned."""
-    paths = sorted(f.path for name in ("pages", "lines") for f in snapshot.files(name))
-    return hashlib.sha256("\n".join(paths).encode()).hexdigest()
+def state_of(snapshot: Snapshot) -> State:
+    """A state of the library, as far as search is concerned."""
+    return frozenset(f.path for name in ("pages", "lines", "ground_truth") for f in snapshot.files(name))
 
 
 def update(library: Library, *, anew: bool = False, wait: bool = True) -> Report | None:
@@ -87,10 +131,10 @@ def update(library: Library, *, anew: bool = False, wait: bool = True) -> Report
                 return None
             snapshot = library.snapshot()
             try:
-                index, lines = _updated(snapshot, folder, Index("") if anew else load(library.root))
+                index, lines = _updated(snapshot, folder, Index() if anew else load(library.root))
             except DamagedIndex as error:
                 log.warning("%s", error.message)
-                index, lines = _updated(snapshot, folder, Index(""))
+                index, lines = _updated(snapshot, folder, Index())
             index_files.delete_others(folder, index)
             size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
             return Report(lines, len(index.parts), size)
@@ -116,10 +160,19 @@ def caught_up(snapshot: Snapshot, index: Index) -> Index:
 
 def lines_behind(snapshot: Snapshot, index: Index) -> int:
     """About how many lines of the library the index lacks, without looking into files."""
-    if index.of == state_of(snapshot):
-        return 0
-    have = sum(live.segment.rows("lines") for live in index.parts)
-    return max(sum(f.rows for f in snapshot.files("lines")) - have, 0)
+    words = sum(f.rows for f in _added(snapshot, index, "ground_truth"))
+    if index.of <= state_of(snapshot):
+        lines = sum(f.rows for f in _added(snapshot, index, "lines"))
+    else:  # files were merged
+        lines = sum(f.rows for f in snapshot.files("lines"))
+        lines = max(lines - sum(live.segment.rows("lines") for live in index.parts), 0)
+        words = 0 if lines else words
+    return lines + LINES_A_PAGE * words
+
+
+def _added(snapshot: Snapshot, index: Index, name: str) -> list[DataFile]:
+    """The files of a data set that the index has not seen."""
+    return [file for file in snapshot.files(name) if file.path not in index.of]
 
 
 def _caught_up(
@@ -141,25 +194,42 @@ def _caught_up(
 
 def _difference(snapshot: Snapshot, index: Index) -> tuple[pa.Table, list[NDArray[np.bool_]]]:
     """Results that win in the snapshot and are not in the index, and for each segment which results win no more."""
-    indexed = [build.SCHEMAS["pages"].empty_table().select(_KEY.split(", "))]
-    indexed[0] = indexed[0].append_column("place", pa.array([], pa.int64()))
-    dead = []
+    grown = bool(index.of) and index.of <= state_of(snapshot)
+    with (
+        reading_library(snapshot.root),
+        closing(duckdb.connect(":memory:") if grown else snapshot.connect()) as con,
+    ):
+        con.execute("SET TimeZone = 'UTC'")
+        touched = None
+        if grown:
+            for relation, name in (("results", "pages"), ("words", "ground_truth")):
+                con.register(relation, open_files(snapshot.root, name, _added(snapshot, index, name)))
+            touched = con.sql("SELECT page_id FROM results UNION SELECT page_id FROM words").to_arrow_table()
+        con.register("indexed", _results(index, touched))
+        con.execute(_WON_SINCE if grown else _WON_ANEW)
+        fresh = con.sql(f"SELECT * FROM won ANTI JOIN indexed ON {_SAME}").to_arrow_table()
+        lost = con.sql(f"SELECT place FROM indexed ANTI JOIN won ON {_SAME}").to_arrow_table()
+    ends = np.cumsum([len(live.alive) for live in index.parts])
+    every = np.zeros(ends[-1] if index.parts else 0, np.bool_)
+    every[lost["place"].to_numpy()] = True
+    return fresh, list(np.split(every, ends[:-1])) if index.parts else []
+
+
+def _results(index: Index, touched: pa.Table | None) -> pa.Table:
+    """The results that count in the index, those of the pages `touched` only where it is given, each with its `place`
+    among the pages of all segments."""
+    found = [build.SCHEMAS["pages"].append(pa.field("place", pa.int64())).empty_table()]
     base = 0
     for live in index.parts:
-        places = np.flatnonzero(live.alive)
-        keys = live.segment.pages.select(_KEY.split(", ")).take(pa.array(places))
-        indexed.append(keys.append_column("place", pa.array(places + base)))
-        dead.append(np.zeros(len(live.alive), np.bool_))
+        wanted = live.alive
+        if touched is not None:
+            wanted = wanted & np.asarray(pc.is_in(live.segment.page_ids, touched["page_id"]))
+        places = np.flatnonzero(wanted)
+        if len(places):
+            rows = live.segment.pages.take(pa.array(places))
+            found.append(rows.append_column("place", pa.array(places + base)))
         base += len(live.alive)
-    with reading_library(snapshot.root), closing(snapshot.connect()) as con:
-        con.register("indexed", pa.concat_tables(indexed))
-        columns = ", ".join(build.SCHEMAS["pages"].names)
-        fresh = con.sql(f"SELECT {columns} FROM pages ANTI JOIN indexed USING ({_KEY})").to_arrow_table()
-        lost = con.sql(f"SELECT place FROM indexed ANTI JOIN pages USING ({_KEY})").to_arrow_table()
-    every = np.zeros(base, np.bool_)
-    every[lost["place"].to_numpy()] = True
-    ends = np.cumsum([len(live.alive) for live in index.parts])
-    return fresh, list(np.split(every, ends[:-1])) if index.parts else []
+    return pa.concat_tables(found)
 
 
 def _read(snapshot: Snapshot, fresh: pa.Table) -> Iterator[build.Part]:
@@ -167,10 +237,12 @@ def _read(snapshot: Snapshot, fresh: pa.Table) -> Iterator[build.Part]:
     if not fresh.num_rows:
         return
     fresh = fresh.append_column("page", pa.array(np.arange(fresh.num_rows, dtype=np.uint32)))
+    ids = sorted(fresh["page_id"].to_pylist())
     runs = {
         (r["collection"], r["run_id"])
         for r in fresh.group_by(["collection", "run_id"]).aggregate([]).to_pylist()
     }
+    words = _words(snapshot, fresh)
     left = np.ones(fresh.num_rows, np.bool_)
     stored = (f for f in snapshot.files("lines") if (f.collection, f.run_id) in runs)
     groups = list(grouped(stored, lambda file: file.rows, SEGMENT_LINES))
@@ -178,11 +250,9 @@ def _read(snapshot: Snapshot, fresh: pa.Table) -> Iterator[build.Part]:
         with reading_library(snapshot.root), closing(duckdb.connect(":memory:")) as con:
             con.execute("SET TimeZone = 'UTC'")
             con.register("fresh", fresh)
-            con.register("stored", open_files(snapshot.root, "lines", files))
-            lines = con.sql(
-                f"SELECT f.page, s.line_order, s.text_search, s.confidence, s.script, s.engine"
-                f" FROM stored s JOIN fresh f USING ({_KEY}) WHERE s.words > 0"
-            ).to_arrow_table()
+            con.register("words", words)
+            con.register("stored", _holding(snapshot, files, ids))
+            lines = con.sql(_LINES).to_arrow_table()
         here = np.zeros(fresh.num_rows, np.bool_)
         here[lines["page"].to_numpy()] = True
         left &= ~here
@@ -194,6 +264,34 @@ def _read(snapshot: Snapshot, fresh: pa.Table) -> Iterator[build.Part]:
             yield build.tokenize(
                 fresh.filter(pa.array(here)).drop_columns(["page"]), lines.set_column(0, "page", page)
             )
+
+
+def _holding(snapshot: Snapshot, files: Sequence[DataFile], pages: Sequence[str]) -> ds.Dataset:
+    """Files of `lines`, without the row groups that hold none of `pages`, which ascend."""
+    whole = open_files(snapshot.root, "lines", list(files))
+    parts = []
+    for fragment in whole.get_fragments() if files else ():
+        held = RowGroups(fragment.path).groups_with(pages)
+        if held:
+            parts.append(fragment.subset(row_group_ids=held))
+    if not parts:
+        return ds.dataset(whole.schema.empty_table())
+    return ds.FileSystemDataset(parts, whole.schema, whole.format, whole.filesystem)
+
+
+def _words(snapshot: Snapshot, fresh: pa.Table) -> pa.Table:
+    """What people wrote on the lines of results, as far as it takes the place of what was read; of `_WORDS`."""
+    if fresh["written_at"].null_count == fresh.num_rows:
+        return _WORDS.empty_table()
+    with reading_library(snapshot.root), closing(duckdb.connect(":memory:")) as con:
+        con.register("fresh", fresh)
+        con.register("said", snapshot.dataset("ground_truth"))
+        newest = newest_words("page_id IN (SELECT page_id FROM fresh)", "said")
+        words = con.sql(
+            f"SELECT f.page, w.* FROM ({newest}) w JOIN fresh f USING (page_id) WHERE w.status IN {COUNTED}"
+        ).to_arrow_table()
+    folded = pa.array([fold(text) for text in words["text"].to_pylist()], pa.string())
+    return words.append_column("text_search", folded).select(_WORDS.names).cast(_WORDS)
 
 
 # -- keeping segments few ------------------------------------------------------------------------------------

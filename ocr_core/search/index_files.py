@@ -8,6 +8,7 @@ import json
 import logging
 import shutil
 import uuid
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,10 @@ from ocr_core.search.segment import DamagedIndex, Segment
 log = logging.getLogger(__name__)
 
 FOLDER: Final = "search"
-FORMAT: Final = 1
+FORMAT: Final = 2
+
+State = frozenset[str]
+"""A state of the library: paths of its files."""
 
 _STATE: Final = "index.json"
 _DEAD: Final = pa.schema([("segment", pa.string()), ("page", pa.uint32())])
@@ -56,30 +60,35 @@ class Index:
         of: the state of the library that the index answers for, see `index.state_of`.
     """
 
-    of: str
+    of: State = frozenset()
     parts: tuple[Live, ...] = ()
 
 
-def load(root: Path) -> Index:
-    """The index on the disk, right or behind; an empty one where there is none or it is damaged."""
+def load(root: Path, before: Index | None = None) -> Index:
+    """The index on the disk, right or behind; an empty one where there is none or it is damaged.
+
+    Args:
+        before: an older one, whose segments are used again with all they have in memory.
+    """
+    opened = {live.segment.name: live.segment for live in before.parts} if before else {}
     folder = root / FOLDER
     for _ in range(3):  # another process may replace it under our hands
         text = ""
         try:
             text = (folder / _STATE).read_text("utf-8")
-            return _opened(folder, json.loads(text))
+            return _opened(folder, json.loads(text), opened)
         except FileNotFoundError:
-            return Index("")
+            return Index()
         except (DamagedIndex, ValueError, KeyError, TypeError, OSError, pa.ArrowException) as error:
             with suppress(OSError):
                 if (folder / _STATE).read_text("utf-8") != text:
                     continue
             log.warning("the search index cannot be used and will be built again: %s", error)
-            return Index("")
-    return Index("")
+            return Index()
+    return Index()
 
 
-def _opened(folder: Path, state: dict[str, Any]) -> Index:
+def _opened(folder: Path, state: dict[str, Any], opened: Mapping[str, Segment]) -> Index:
     if state["format"] != FORMAT:
         raise ValueError(f"format {state['format']}")
     dead: dict[str, NDArray[np.uint32]] = {}
@@ -89,11 +98,11 @@ def _opened(folder: Path, state: dict[str, Any]) -> Index:
         dead = {name: pages[names == name] for name in set(names)}
     parts = []
     for name in state["segments"]:
-        segment = _segment(folder, name)
+        segment = opened.get(name) or _segment(folder, name)
         alive = np.ones(segment.rows("pages"), np.bool_)
         alive[dead.get(name, np.empty(0, np.uint32))] = False
         parts.append(Live(segment, alive))
-    return Index(str(state["of"]), tuple(parts))
+    return Index(frozenset(state["of"]), tuple(parts))
 
 
 def _segment(folder: Path, name: str) -> Segment:
@@ -117,7 +126,7 @@ def write_segment(folder: Path, tables: build.Tables) -> Segment:
 def write_state(folder: Path, index: Index) -> None:
     state = {
         "format": FORMAT,
-        "of": index.of,
+        "of": sorted(index.of),
         "segments": [live.segment.name for live in index.parts],
         "dead": _write_dead(folder, index),
     }

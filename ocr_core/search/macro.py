@@ -16,7 +16,7 @@ _FUNCTION: Final = "search_lines_found"
 _TYPE: Final = """
 STRUCT(place INTEGER, score DOUBLE, edits INTEGER, line_id VARCHAR, page_id VARCHAR, doc_id VARCHAR,
   collection VARCHAR, source_path VARCHAR, page_number INTEGER, line_order INTEGER,
-  x0 INTEGER, y0 INTEGER, x1 INTEGER, y1 INTEGER, direction VARCHAR, text VARCHAR, confidence DOUBLE, engine VARCHAR,
+  x0 INTEGER, y0 INTEGER, x1 INTEGER, y1 INTEGER, direction VARCHAR, text VARCHAR, confidence DOUBLE, engine VARCHAR, transcriber VARCHAR,
   snippet VARCHAR, spans INTEGER[][], words STRUCT(word VARCHAR, x0 INTEGER, y0 INTEGER, x1 INTEGER, y1 INTEGER)[])[]
 """
 _MACRO: Final = f"""
@@ -50,7 +50,7 @@ class SearchLines:
 
 
 def _row(place: int, hit: Hit) -> dict[str, Any]:
-    names = "line_id page_id doc_id collection source_path page_number line_order direction text confidence engine"
+    names = "line_id page_id doc_id collection source_path page_number line_order direction text confidence engine transcriber"
     return {
         "place": place,
         "score": hit.score,

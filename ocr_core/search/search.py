@@ -42,7 +42,7 @@ class Searcher:
         self._version = version
         self._turn = threading.Lock()
         self._snapshot: Snapshot | None = None
-        self._index = indexing.Index("")
+        self._index = indexing.Index()
         self._ranking: Ranking | None = None
         self._stored = StoredLines(COLUMNS)
 
@@ -110,7 +110,10 @@ class Searcher:
 
     def _indexed(self, snapshot: Snapshot, *, anew: bool) -> indexing.Index:
         ready = self._write and prepare(self._library, anew=anew)
-        index = indexing.Index("") if anew and not ready else indexing.load(self._library.root)
+        if anew:
+            index = indexing.load(self._library.root) if ready else indexing.Index()
+        else:
+            index = indexing.load(self._library.root, self._index)
         return indexing.caught_up(snapshot, index)
 
 
@@ -154,5 +157,6 @@ def _placed(line: Ranked) -> tuple[LineKey, Place]:
         order,
         line.score,
         line.edits,
+        *line.segment.written(line.line),
     )
     return LineKey(page["page_id"], page["run_id"], page["created_at"], order), place

@@ -70,6 +70,10 @@ class Segment:
     def pages(self) -> pa.Table:
         return self._read("pages", None)
 
+    @cached_property
+    def page_ids(self) -> pa.ChunkedArray:
+        return self._column("pages", "page_id")
+
     def page(self, number: int) -> dict[str, Any]:
         """One row of `pages`."""
         return {name: self.pages[name][number].as_py() for name in self.pages.column_names}
@@ -90,6 +94,11 @@ class Segment:
 
     def line_column(self, name: str) -> pa.ChunkedArray:
         return self._column("lines", name)
+
+    def written(self, line: int) -> tuple[str | None, str | None]:
+        """What people wrote of a line, and who; None where an engine's reading stands."""
+        written, transcriber = (self._column("lines", name)[line].as_py() for name in ("written", "transcriber"))
+        return written, transcriber
 
     # -- words -----------------------------------------------------------------------------------------
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -40,7 +40,7 @@ class StoredLines:
         self._columns = tuple(columns)
         self._state: State | None = None
         self._files_of_runs: dict[str, list[DataFile]] = defaultdict(list)
-        self._files: dict[str, _File] = {}
+        self._files: dict[str, RowGroups] = {}
         self._groups: OrderedDict[tuple[str, int], pa.Table] = OrderedDict()
 
     def rows(self, snapshot: Snapshot, keys: Sequence[LineKey]) -> dict[LineKey, dict[str, Any]]:
@@ -65,9 +65,9 @@ class StoredLines:
     def _rows(self, snapshot: Snapshot, file: DataFile, wanted: set[LineKey]) -> Iterator[dict[str, Any]]:
         """The rows of a file with the keys `wanted`, and maybe a few more."""
         if file.path not in self._files:
-            self._files[file.path] = _File(str(snapshot.root / file.path))
-        pages = {key.page_id for key in wanted}
-        ids = pa.array(sorted(pages), pa.string())
+            self._files[file.path] = RowGroups(str(snapshot.root / file.path))
+        pages = sorted({key.page_id for key in wanted})
+        ids = pa.array(pages, pa.string())
         orders = pa.array(sorted({key.line_order for key in wanted}), pa.int32())
         for number in self._files[file.path].groups_with(pages):
             group = self._group(file.path, number)
@@ -95,7 +95,7 @@ class StoredLines:
             del self._files[path]
 
 
-class _File:
+class RowGroups:
     """An open file of `lines`. Its rows are sorted by document and page, so few row groups hold a page."""
 
     def __init__(self, path: str) -> None:
@@ -103,16 +103,19 @@ class _File:
         metadata = self._file.metadata
         column = next(i for i in range(metadata.num_columns) if metadata.schema.column(i).path == "page_id")
         statistics = [metadata.row_group(i).column(column).statistics for i in range(metadata.num_row_groups)]
-        bounds = [(s.min, s.max) if s is not None and s.has_min_max else ("", "~") for s in statistics]
-        self._low = np.array([low for low, _ in bounds], object)
-        self._high = np.array([high for _, high in bounds], object)
+        self._bounds = [(s.min, s.max) if s is not None and s.has_min_max else ("", "~") for s in statistics]
 
-    def groups_with(self, pages: set[str]) -> list[int]:
-        """The row groups that may hold these pages."""
-        held = np.zeros(len(self._low), np.bool_)
-        for page in pages:
-            held |= (self._low <= page) & (self._high >= page)
-        return [int(group) for group in np.flatnonzero(held)]
+    def groups_with(self, pages: Sequence[str]) -> list[int]:
+        """The row groups that may hold some of these pages.
+
+        Args:
+            pages: ids, ascending.
+        """
+        return [
+            group
+            for group, (low, high) in enumerate(self._bounds)
+            if bisect_left(pages, low) < bisect_right(pages, high)
+        ]
 
     def read(self, group: int, columns: list[str]) -> pa.Table:
         return self._file.read_row_group(group, columns=columns, use_threads=False)  # too small to share

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
+from operator import itemgetter
 from typing import Any
 
 from ocr_core.library import Library
@@ -18,9 +19,16 @@ Answer = tuple[str, float, int]  # line id, score, wrong characters
 
 
 def rows_of(library: Library) -> list[Row]:
-    """The lines of the view that hold words."""
+    """The lines of the view that hold words, those of people where they were the last to say something."""
     with library.connect() as con:
         rows = con.sql("SELECT * FROM lines").to_arrow_table().to_pylist()
+        said = con.sql("SELECT * FROM ground_truth_history ORDER BY created_at").to_arrow_table().to_pylist()
+    box = itemgetter("line_id", "x0", "y0", "x1", "y1")
+    last = {box(row): row for row in said}
+    for row in rows:
+        words = last.get(box(row), {"status": "illegible"})
+        if words["status"] != "illegible":
+            row |= {"text": words["text"], "engine": "human", "confidence": 1.0}
     rows = [row | {"folded": tuple(fold(row["text"]).split())} for row in rows]
     return [row for row in rows if row["folded"]]
 
