@@ -138,11 +138,14 @@ def _cut(library: Library, hits: list[Hit], folder: Path) -> list[Path | None]:
 
 
 def _print_hit(hit: Hit, picture: Path | None) -> None:
-    """Place, collection, score (with the number of wrong characters), the line, its picture; parted by tabs."""
+    """Place, collection, score (with the number of wrong characters, or that a person wrote the line), the line, its
+    picture; parted by tabs."""
     from ocr_core.search.render import printable
 
     place = f"{hit.source_path}#{hit.page_number}:{hit.line_order + 1}"
-    score = f"{hit.score:.2f}" + (f"~{hit.edits}" if hit.edits else "")
+    score = (
+        f"{hit.score:.2f}" + (f"~{hit.edits}" if hit.edits else "") + (" human" if hit.transcriber else "")
+    )
     cells = [printable(place), hit.collection, score, _marked(printable(hit.snippet), hit.spans)]
     click.echo("\t".join([*cells, *([str(picture)] if picture else [])]))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,28 +59,35 @@ def _print_columns(rows: list[list[str]]) -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="The page and its lines as one JSON object.")
 def show(page: str, library: Path, image: Path | None, as_json: bool) -> None:
-    """Show one page: its text line by line.
+    """Show one page: its text line by line, as people have corrected it.
 
     PAGE is a file and page number as `search` prints them (letters/a.jpg#1), a page id, or the beginning of one.
     """
     from ocr_core.library import Library
+    from ocr_core.library.written import as_written, place_of
 
     found = Library.open(library.absolute()).page(page)
     if as_json:
-        click.echo(json.dumps({"page": found.page, "lines": found.lines}, ensure_ascii=False, default=str))
+        row = {"page": found.page, "lines": found.lines, "written": found.words}
+        click.echo(json.dumps(row, ensure_ascii=False, default=str))
     else:
-        _print_page(found.page, found.lines)
+        words = {place_of(row): row for row in found.words}
+        _print_page(found.page, [as_written(line, words.get(place_of(line))) for line in found.lines])
     if image:
         _draw(found.page, found.lines, image)
         click.echo(f"wrote {image}", err=True)
 
 
-def _print_page(page: dict[str, Any], lines: list[dict[str, Any]]) -> None:
+def _print_page(page: dict[str, Any], lines: Sequence[Mapping[str, Any]]) -> None:
+    from ocr_core.library.written import HUMAN
     from ocr_core.search.render import printable
 
     confidence = f", confidence {page['confidence']:.2f}" if page["confidence"] is not None else ""
+    people = sum(line["engine"] == HUMAN for line in lines)
+    corrected = f", {people} written by people" if people else ""
     click.echo(
-        f"{page['source_path']}#{page['page_number']}: {page['status']}, {page['script']}, {len(lines)} lines{confidence}",
+        f"{page['source_path']}#{page['page_number']}: {page['status']}, {page['script']}, "
+        f"{len(lines)} lines{corrected}{confidence}",
         err=True,
     )
     if page["reason"]:

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 import duckdb
 
-from ocr_core.library.written import COUNTED, Place, as_written, newest_words, place_of
+from ocr_core.library.written import Place, as_written, newest_words, place_of
 
 Which = Literal["", "none", "corrections", "all"]
 """Every line, with people's words in place of the engine's; every line as the engines read it; or only the lines that
@@ -44,18 +44,15 @@ def written_lines(
     pages = ", ".join("?" * (len(values) - 2))
     query = newest_words(f"doc_id BETWEEN ? AND ? AND page_id IN ({pages}) AND {_OF[which]}")
     rows = con.sql(query, params=values).to_arrow_table().to_pylist()
-    counted = ("text",) if only_written(which) else COUNTED
-    return {place_of(row): row for row in rows if row["status"] in counted}
+    return {place_of(row): row for row in rows if row["status"] == "text" or not only_written(which)}
 
 
 def with_words(
     rows: Sequence[Mapping[str, Any]], written: Mapping[Place, Mapping[str, Any]], which: Which
 ) -> list[Mapping[str, Any]]:
     """Rows of `lines`, those that people have written with their words, the others as `which` says."""
-    found: list[Mapping[str, Any]] = []
-    for row in rows:
-        if words := written.get(place_of(row)):
-            found.append(as_written(row, words))
-        elif not only_written(which):
-            found.append(row)
-    return found
+    return [
+        as_written(row, written.get(place_of(row)))
+        for row in rows
+        if place_of(row) in written or not only_written(which)
+    ]

@@ -24,6 +24,7 @@ from ocr_core.library.manifest import ManifestLog
 from ocr_core.library.publish import write_part
 from ocr_core.library.tables import Publication, RunRecord, to_table
 from ocr_core.library.views import Snapshot
+from ocr_core.library.written import newest_words
 from ocr_core.records import Document, Failure, PageResult, Script, Stage, Status
 
 log = logging.getLogger(__name__)
@@ -67,10 +68,15 @@ class StoredDocument:
 
 @dataclass(frozen=True, slots=True)
 class StoredPage:
-    """A page as its winning result left it: the row of `pages`, and its rows of `lines` in reading order."""
+    """A page as its winning result left it: the row of `pages`, and its rows of `lines` in reading order.
+
+    Attributes:
+        words: what people said last about lines of the page (rows of `written.newest_words`).
+    """
 
     page: dict[str, Any]
     lines: list[dict[str, Any]]
+    words: list[dict[str, Any]]
 
 
 class Library:
@@ -372,7 +378,8 @@ class Library:
         key = {"id": rows[0]["page_id"], "collection": rows[0]["collection"], "run": rows[0]["run_id"]}
         where = "page_id = $id AND collection = $collection AND run_id = $run"
         lines = self._table(f"SELECT * FROM lines WHERE {where} ORDER BY line_order", **key)
-        return StoredPage(rows[0], lines.to_pylist(maps_as_pydicts="strict"))
+        words = self._table(newest_words("page_id = $id"), id=rows[0]["page_id"]).to_pylist()
+        return StoredPage(rows[0], lines.to_pylist(maps_as_pydicts="strict"), words)
 
     def reading(self, read: Callable[[duckdb.DuckDBPyConnection], _T]) -> _T:
         """What `read` makes of a connection to the newest version, which is closed afterwards. It may be called

@@ -35,8 +35,11 @@ def place_of(row: Mapping[str, Any]) -> Place:
     return tuple(row[name] for name in ("line_id", "x0", "y0", "x1", "y1"))
 
 
-def as_written(row: Mapping[str, Any], words: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of `lines` with what a person wrote (a row of `newest_words`) in place of what an engine read."""
+def as_written(row: Mapping[str, Any], words: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """A row of `lines` with what people said last of it (a row of `newest_words`), where that takes the place of what
+    the engine read."""
+    if words is None or words["status"] not in COUNTED:
+        return row
     own = {"text": words["text"], "engine": HUMAN, "engine_version": words["transcriber"]}
     nobody: dict[str, Any] = {"model_sha256": "", "confidence": None, "flags": []}
     return {**row, **own, **nobody, **{name: [] for name in row if name.startswith("word_")}}

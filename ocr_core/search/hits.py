@@ -91,7 +91,8 @@ def hit(place: Place, row: Mapping[str, Any], query: Query) -> Hit:
         query: as it was answered, with the errors that were let pass.
     """
     if place.written is not None:
-        row = as_written(row, {"text": place.written, "transcriber": place.transcriber}) | {"confidence": 1.0}
+        words = {"text": place.written, "transcriber": place.transcriber, "status": "text"}
+        row = {**as_written(row, words), "confidence": 1.0}
     marked = mark(row["text"], query)
     snippet, spans = _cut(row["text"], marked)
     return Hit(

@@ -41,6 +41,7 @@ __all__ = [
     "Index",
     "Live",
     "Report",
+    "State",
     "caught_up",
     "lines_behind",
     "load",
@@ -66,7 +67,7 @@ _WORDS: Final = pa.schema(
 )
 _KEY: Final = "page_id, run_id, created_at"
 _RESULT: Final = f"{_KEY}, collection, source_path, page_number"
-_SAME: Final = f"""
+_SAME: Final = """
   (won.page_id, won.run_id, won.created_at) = (indexed.page_id, indexed.run_id, indexed.created_at)
   AND won.written_at IS NOT DISTINCT FROM indexed.written_at
 """
@@ -150,12 +151,19 @@ def _updated(snapshot: Snapshot, folder: Path, before: Index) -> tuple[Index, in
 
 
 def caught_up(snapshot: Snapshot, index: Index) -> Index:
-    """`index`, brought up to the snapshot in memory; nothing is written.
+    """`index`, brought up to the snapshot in memory; nothing is written. What was added so is merged now and then, for a
+    reader beside a long run comes back with every version.
 
     Raises:
         LibraryError: the library cannot be read.
     """
-    return _caught_up(snapshot, index, Segment.in_memory)[0]
+    index, _ = _caught_up(snapshot, index, Segment.in_memory)
+    added = [live for live in index.parts if not live.segment.name]
+    chosen = [added[place] for place in to_merge([live.count for live in added])]
+    if not chosen:
+        return index
+    merged = _merged(chosen, Segment.in_memory)
+    return Index(index.of, (*(live for live in index.parts if live not in chosen), merged))
 
 
 def lines_behind(snapshot: Snapshot, index: Index) -> int:
@@ -318,22 +326,24 @@ def to_merge(sizes: Sequence[int]) -> list[int]:
 
 def _tidied(folder: Path, index: Index) -> Index:
     """The index with its small segments merged, and those with many dead lines written anew."""
+
+    def keep(tables: build.Tables) -> Segment:
+        return index_files.write_segment(folder, tables)
+
     parts = [
-        _rewritten(folder, [live]) if live.count < (1 - DEAD_SHARE) * live.segment.rows("lines") else live
+        _merged([live], keep) if live.count < (1 - DEAD_SHARE) * live.segment.rows("lines") else live
         for live in index.parts
         if live.alive.any()
     ]
     chosen = to_merge([live.count for live in parts])
     if chosen:
-        merged = _rewritten(folder, [parts[place] for place in chosen])
+        merged = _merged([parts[place] for place in chosen], keep)
         parts = [live for place, live in enumerate(parts) if place not in chosen] + [merged]
     return Index(index.of, tuple(parts))
 
 
-def _rewritten(folder: Path, parts: Sequence[Live]) -> Live:
-    segment = index_files.write_segment(
-        folder, build.assemble([live.segment.part(live.alive) for live in parts])
-    )
+def _merged(parts: Sequence[Live], keep: Callable[[build.Tables], Segment]) -> Live:
+    segment = keep(build.assemble([live.segment.part(live.alive) for live in parts]))
     return Live(segment, np.ones(segment.rows("pages"), np.bool_))
 
 

@@ -35,7 +35,7 @@ _STATE: Final = "index.json"
 _DEAD: Final = pa.schema([("segment", pa.string()), ("page", pa.uint32())])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Live:
     """A segment and which of its pages still count: bool [pages]."""
 

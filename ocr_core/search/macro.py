@@ -16,8 +16,9 @@ _FUNCTION: Final = "search_lines_found"
 _TYPE: Final = """
 STRUCT(place INTEGER, score DOUBLE, edits INTEGER, line_id VARCHAR, page_id VARCHAR, doc_id VARCHAR,
   collection VARCHAR, source_path VARCHAR, page_number INTEGER, line_order INTEGER,
-  x0 INTEGER, y0 INTEGER, x1 INTEGER, y1 INTEGER, direction VARCHAR, text VARCHAR, confidence DOUBLE, engine VARCHAR, transcriber VARCHAR,
-  snippet VARCHAR, spans INTEGER[][], words STRUCT(word VARCHAR, x0 INTEGER, y0 INTEGER, x1 INTEGER, y1 INTEGER)[])[]
+  x0 INTEGER, y0 INTEGER, x1 INTEGER, y1 INTEGER, direction VARCHAR, text VARCHAR, confidence DOUBLE, engine VARCHAR,
+  transcriber VARCHAR, snippet VARCHAR, spans INTEGER[][],
+  words STRUCT(word VARCHAR, x0 INTEGER, y0 INTEGER, x1 INTEGER, y1 INTEGER)[])[]
 """
 _MACRO: Final = f"""
 CREATE TEMP MACRO search_lines(query, hits := {DEFAULT_HITS}) AS TABLE
@@ -50,12 +51,13 @@ class SearchLines:
 
 
 def _row(place: int, hit: Hit) -> dict[str, Any]:
-    names = "line_id page_id doc_id collection source_path page_number line_order direction text confidence engine transcriber"
+    places = "line_id page_id doc_id collection source_path page_number line_order"
+    contents = "direction text confidence engine transcriber"
     return {
         "place": place,
         "score": hit.score,
         "edits": hit.edits,
-        **{name: getattr(hit, name) for name in names.split()},
+        **{name: getattr(hit, name) for name in f"{places} {contents}".split()},
         **_sides(hit.box),
         "snippet": hit.snippet,
         "spans": [list(span) for span in hit.spans],

@@ -43,6 +43,7 @@ class Searcher:
         self._turn = threading.Lock()
         self._snapshot: Snapshot | None = None
         self._index = indexing.Index()
+        self._stored_of: indexing.State | None = None  # what the index on the disk answered for
         self._ranking: Ranking | None = None
         self._stored = StoredLines(COLUMNS)
 
@@ -114,6 +115,9 @@ class Searcher:
             index = indexing.load(self._library.root) if ready else indexing.Index()
         else:
             index = indexing.load(self._library.root, self._index)
+            if index.of == self._stored_of:  # then what was read along since is as good
+                return indexing.caught_up(snapshot, self._index)
+        self._stored_of = index.of
         return indexing.caught_up(snapshot, index)
 
 

@@ -97,7 +97,9 @@ class Segment:
 
     def written(self, line: int) -> tuple[str | None, str | None]:
         """What people wrote of a line, and who; None where an engine's reading stands."""
-        written, transcriber = (self._column("lines", name)[line].as_py() for name in ("written", "transcriber"))
+        written, transcriber = (
+            self._column("lines", name)[line].as_py() for name in ("written", "transcriber")
+        )
         return written, transcriber
 
     # -- words -----------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from starlette.types import Message
 
 from ocr_core.errors import LibraryError, PageError, UsageError, WarraqError
 from ocr_core.library import Library
+from ocr_core.library.library import new_run_id
 from ocr_core.search.search import Searcher
 from ocr_core.viewer import attempt, audits, browse, find, page, reports, writing
 from ocr_core.viewer.attempt_reader import Reader
@@ -57,6 +58,7 @@ def create_app(library: Library, settings: ViewerSettings | None = None) -> Fast
         reader=Reader(settings.device),
         reports=Newest(4),
         edit=settings.edit,
+        session=new_run_id(),
     )
     for part in (browse, find, page, reports, audits, writing, attempt):
         app.include_router(part.router)

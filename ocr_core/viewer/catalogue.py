@@ -7,6 +7,7 @@ from typing import Final
 
 from ocr_core.library import Library
 from ocr_core.library.status import COLLECTIONS
+from ocr_core.library.written import newest_words
 from ocr_core.records import doc_id
 from ocr_core.viewer.opened import OpenedLibrary, Row
 
@@ -103,11 +104,7 @@ class Catalogue:
 
     def written(self, page: Row) -> list[Row]:
         """What people wrote last about each line of a page, corrections or not."""
-        query = """
-            SELECT line_id, x0, y0, x1, y1, text, status, transcriber, origin, created_at FROM ground_truth_history
-            WHERE doc_id = $doc AND page_id = $page
-            QUALIFY row_number() OVER (PARTITION BY line_id, x0, y0, x1, y1 ORDER BY created_at DESC, run_id DESC) = 1
-        """
+        query = newest_words("doc_id = $doc AND page_id = $page")
         return self.opened.rows(query, {"doc": page["doc_id"], "page": page["page_id"]})
 
     def failures(

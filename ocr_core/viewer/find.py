@@ -49,6 +49,7 @@ def _found(here: Shared, query: str, collection: str, limit: int) -> dict[str, A
         "collection": collection,
         "hits": [{"hit": hit, "pieces": pieces(hit.snippet, hit.spans)} for hit in found],
         "refusal": refusal,
+        "most": MOST_HITS,
         "close": bool(found) and all(hit.edits for hit in found) and "~" not in query,
         "next_limit": min(MOST_HITS, 3 * limit) if len(found) == limit < MOST_HITS else None,
     }

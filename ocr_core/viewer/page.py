@@ -9,11 +9,12 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 
 from ocr_core.errors import LibraryError, PageError
+from ocr_core.library.written import place_of
 from ocr_core.records import Box, doc_id, page_id, page_number
 from ocr_core.viewer.find import Words
 from ocr_core.viewer.opened import Row
 from ocr_core.viewer.pictures import Size
-from ocr_core.viewer.reading import ReadLine, read_lines
+from ocr_core.viewer.reading import read_lines
 from ocr_core.viewer.shared import Here, PageId, Shared, page_row, render
 from ocr_core.viewer.writing import user_name
 
@@ -38,7 +39,8 @@ def page(request: Request, here: Here, page: PageId, q: Words = "") -> HTMLRespo
             number=page_number(page),
             **_neighbours(here, document, page),
         )
-    lines = read_lines(row, here.catalogue.lines(row), q)
+    written = {place_of(words): words for words in here.catalogue.written(row)}
+    lines = read_lines(row, here.catalogue.lines(row), q, written)
     return render(
         request,
         "page.html",
@@ -48,9 +50,8 @@ def page(request: Request, here: Here, page: PageId, q: Words = "") -> HTMLRespo
         rtl=sum(line.line.direction == "rtl" for line in lines) > len(lines) / 2,
         failures=failures,
         q=q,
-        corrections=_written(here, row, lines),
         writer=user_name() if here.edit else "",
-        engines=list(dict.fromkeys(line.line.engine for line in lines if line.line.engine.name)),
+        readers=list(dict.fromkeys(line.line.engine for line in lines if line.line.engine.name)),
         **_neighbours(here, document, page),
     )
 
@@ -66,16 +67,6 @@ def crop(here: Here, page: PageId, x0: int, y0: int, x1: int, y1: int) -> Respon
     if not (0 <= x0 < x1 <= 10**6 and 0 <= y0 < y1 <= 10**6):
         raise HTTPException(404)
     return _jpeg(here, page, lambda row: here.pictures.crop(row, Box(x0, y0, x1, y1)))
-
-
-def _written(here: Shared, row: Row, lines: list[ReadLine]) -> dict[str, Row]:
-    """What people wrote by line id, as far as it belongs to the line as it stands now."""
-    places = {(read.line.line_id, read.line.box) for read in lines}
-    return {
-        found["line_id"]: found
-        for found in here.catalogue.written(row)
-        if (found["line_id"], Box(found["x0"], found["y0"], found["x1"], found["y1"])) in places
-    }
 
 
 def _jpeg(here: Shared, page: str, make: Any) -> Response:

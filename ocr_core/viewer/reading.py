@@ -11,6 +11,7 @@ from typing import Any, Final
 from ocr_core.errors import UsageError
 from ocr_core.exports.model import ExportLine, PlacedWord
 from ocr_core.exports.select import export_line
+from ocr_core.library.written import HUMAN, Place, as_written, place_of
 from ocr_core.search.hits import mark
 from ocr_core.search.query import Clause, Query, parse, tolerated
 
@@ -34,13 +35,23 @@ class ReadLine:
     """A line of a page. `found` are the words that a search found, with their boxes.
 
     Attributes:
+        line: as people have written it, where they have.
         band: 0 (least sure) … 9, None while it waits for an engine.
+        reading: what an engine read.
+        words: what people said last about it (a row of `newest_words`), if they did.
     """
 
     line: ExportLine
     pieces: tuple[Piece, ...]
     found: tuple[PlacedWord, ...]
     band: int | None
+    reading: str
+    words: Mapping[str, Any] | None
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether a person's words take the place of the reading."""
+        return self.line.engine.name == HUMAN
 
     @property
     def outline(self) -> str:
@@ -48,13 +59,35 @@ class ReadLine:
         return " ".join(f"{x},{y}" for x, y in self.line.polygon)
 
 
-def read_lines(page: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], query: str = "") -> list[ReadLine]:
-    """The lines of a page from its row of `pages` and its rows of `lines`; a query that makes no sense marks nothing."""
-    lines = [export_line(row, number, page) for number, row in enumerate(rows, 1)]
+def read_lines(
+    page: Mapping[str, Any],
+    rows: Sequence[Mapping[str, Any]],
+    query: str = "",
+    written: Mapping[Place, Mapping[str, Any]] | None = None,
+) -> list[ReadLine]:
+    """The lines of a page from its row of `pages` and its rows of `lines`; a query that makes no sense marks nothing.
+
+    Args:
+        written: what people said last about its lines.
+    """
+    said = [(written or {}).get(place_of(row)) for row in rows]
+    lines = [
+        export_line(_as_it_counts(row, words), number, page)
+        for number, (row, words) in enumerate(zip(rows, said, strict=True), 1)
+    ]
     marked = _marked([line.text for line in lines], query)
     if (page["rotation"] or 0) % 180:
         lines = [_undivided(line) for line in lines]
-    return [_read(line, ranges) for line, ranges in zip(lines, marked, strict=True)]
+    return [
+        _read(line, ranges, row["text"] or "", words)
+        for line, ranges, row, words in zip(lines, marked, rows, said, strict=True)
+    ]
+
+
+def _as_it_counts(row: Mapping[str, Any], words: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """As the search has it: what people wrote is certain."""
+    counting = as_written(row, words)
+    return counting if counting is row else {**counting, "confidence": 1.0}
 
 
 def pieces(text: str, marked: Sequence[Range], unsure: Sequence[Range] = ()) -> tuple[Piece, ...]:
@@ -80,12 +113,15 @@ def _undivided(line: ExportLine) -> ExportLine:
     return replace(line, words=tuple(w if w.measured else replace(w, box=line.box) for w in line.words))
 
 
-def _read(line: ExportLine, marked: Sequence[Range]) -> ReadLine:
+def _read(
+    line: ExportLine, marked: Sequence[Range], reading: str, words: Mapping[str, Any] | None
+) -> ReadLine:
     places = [match.span() for match in re.finditer(r"\S+", line.text)]
     placed = list(zip(line.words, places, strict=False)) if len(places) == len(line.words) else []
     unsure = [span for word, span in placed if word.confidence is not None and word.confidence < UNSURE]
     found = [word for word, (a, b) in placed if any(a < end and b > start for start, end in marked)]
-    return ReadLine(line, pieces(line.text, marked, unsure), tuple(found), band(line.confidence))
+    shown = pieces(line.text, marked, unsure)
+    return ReadLine(line, shown, tuple(found), band(line.confidence), reading, words)
 
 
 def _marked(texts: Sequence[str], query: str) -> list[list[Range]]:

@@ -37,7 +37,12 @@ AuditId = RunId
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """One library being shown. `edit`: its lines may be corrected."""
+    """One library being shown.
+
+    Attributes:
+        edit: its lines may be corrected.
+        session: run id of all that is written, so that compaction makes one file of it.
+    """
 
     library: Library
     catalogue: Catalogue
@@ -46,6 +51,7 @@ class Shared:
     reader: Reader
     reports: Newest[SampleReport | None]
     edit: bool
+    session: str
 
 
 def shared(request: Request) -> Shared:
@@ -88,6 +94,11 @@ def grouped_digits(number: int | None) -> str:
     return "" if number is None else f"{number:,}".replace(",", "\u202f")
 
 
+def counted(number: int | None, noun: str) -> str:
+    """`1 page`, `2 pages`."""
+    return f"{grouped_digits(number or 0)} {noun}{'' if number == 1 else 's'}"
+
+
 def percent(share: float | None) -> str:
     return "" if share is None else f"{share:.0%}"
 
@@ -111,6 +122,7 @@ def _environment() -> Environment:
         "visible": visible,
         "printable": printable,
         "digits": grouped_digits,
+        "counted": counted,
         "percent": percent,
         "when": when,
         "band": band,

@@ -60,13 +60,13 @@ class Written(BaseModel):
 
 @router.post("/lines/{line}")
 def correct(here: Here, line: LineId, written: Written) -> Response:
-    add_transcriptions(here.library, [written.of(line)], origin=CORRECTION)
+    add_transcriptions(here.library, [written.of(line)], origin=CORRECTION, run_id=here.session)
     return Response(status_code=204)
 
 
 @router.post("/audit/{audit}/lines/{line}")
 def transcribe(here: Here, audit: AuditId, line: LineId, written: Written) -> Response:
-    add_transcriptions(here.library, [written.of(line, audit)], origin=AUDIT)
+    add_transcriptions(here.library, [written.of(line, audit)], origin=AUDIT, run_id=here.session)
     return Response(status_code=204)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -65,3 +66,23 @@ def test_lines_of_an_audit_are_not_trained_on(library: Library, tmp_path: Path) 
     for which, texts in (("corrections", "three\n"), ("all", "for the audit\ncorrected, and drawn\nthree\n")):
         export_to(library, "txt", tmp_path / which, Selection(human=which))  # type: ignore[arg-type]
         assert [p.read_text("utf-8") for p in (tmp_path / which).rglob("*.txt")] == [texts]
+
+
+def test_everything_is_exported_as_people_corrected_it(library: Library, tmp_path: Path) -> None:
+    write(library, 2, "three")
+    write(library, 1, "", status="empty")
+    write(library, 0, "", status="illegible")
+    write(library, 3, "for the audit", origin="audit", audit_id="a-1")
+    for which, texts in (
+        ("", ["one", "", "three", "for the audit"]),
+        ("none", ["one", "two words", "tree", "four"]),
+    ):
+        chosen = Selection(documents=("letter.png",), human=which)  # type: ignore[arg-type]
+        export_to(library, "jsonl", tmp_path / f"out{which}", chosen)
+        [path] = (tmp_path / f"out{which}").iterdir()
+        lines = json.loads(path.read_text("utf-8"))["lines"]
+        assert [line["text"] for line in lines] == texts
+    export_to(library, "page", tmp_path / "page", Selection(documents=("letter.png",)))
+    [path] = (tmp_path / "page").rglob("*.xml")
+    content = path.read_text("utf-8")
+    assert "human" in content and "Ada" in content and "reader" in content

@@ -37,6 +37,10 @@ from tests.exports.make import (
 from tests.library.make import document as invented
 
 _BIDI = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_FORBIDDEN = {
+    *("/JS", "/Action", "/AA", "/OpenAction", "/EF", "/OPI", "/Alternates", "/Interpolate"),
+    *("/FFilter", "/FDecodeParms", "/TR", "/HTP", "/NeedsRendering"),
+}
 _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 
 
@@ -131,7 +135,8 @@ def _without_signs(text: str) -> str:
 
 
 def test_what_pdf_a_2u_asks_for(pdfs: dict[str, Path]) -> None:
-    """ISO 19005-2: header and id (6.1), output intent (6.2.3), fonts (6.2.11), nothing that acts (6.5), metadata (6.6)."""
+    """ISO 19005-2: header and id (6.1), output intent (6.2.3), fonts (6.2.11), nothing that acts (6.5), metadata (6.6);
+    see also the checks below."""
     for path in pdfs.values():
         head = path.read_bytes()[:20].split(b"\n")
         assert head[0] == b"%PDF-1.7" and head[1][:1] == b"%" and all(byte > 127 for byte in head[1][1:5])
@@ -148,7 +153,58 @@ def test_what_pdf_a_2u_asks_for(pdfs: dict[str, Path]) -> None:
                 assert not {"/AA", "/Annots", "/Group"} & set(page.keys())
                 assert all(3 <= side <= 14_400 for side in page.MediaBox[2:])
                 _check_font(page.Resources.Font.F)
+                _check_content(page)
             _check_xmp(pdf)
+        _check_file(path)
+
+
+def _check_file(path: Path) -> None:
+    """Of the file as a whole: end and trailer (6.1.3), objects (6.1.6 to 6.1.13), images (6.2.8), nothing that acts (6.5),
+    no files (6.8)."""
+    data = path.read_bytes()
+    assert data.rstrip(b"\r\n").endswith(b"%%EOF") and data.count(b"%%EOF") == 1
+    with pikepdf.open(path) as pdf:
+        first, second = pdf.trailer.ID
+        assert len(bytes(first)) == len(bytes(second)) == 16 and "/Encrypt" not in pdf.trailer
+        for thing in pdf.objects:
+            held = thing if isinstance(thing, (pikepdf.Dictionary, pikepdf.Stream)) else {}
+            names = set(held.keys())
+            assert not _FORBIDDEN & names
+            assert all(len(key.encode()) <= 128 for key in names)
+            if isinstance(thing, pikepdf.Stream):
+                filters = {str(thing.get("/Filter", "/FlateDecode"))}
+                assert filters <= {"/FlateDecode", "/DCTDecode"} and "/F" not in thing
+            if held and held.get("/Subtype") == "/Image":
+                with Image.open(io.BytesIO(thing.read_raw_bytes())) as image:
+                    colours = {"L": "/DeviceGray", "RGB": "/DeviceRGB"}[image.mode]
+                    assert (image.width, image.height) == (thing.Width, thing.Height)
+                assert thing.ColorSpace == colours and thing.BitsPerComponent == 8
+
+
+def _check_content(page: pikepdf.Page) -> None:
+    """Of a page's content (6.2.2, 6.1.13): operators that the standard knows, resources that are there, hidden text whose
+    every code has its character."""
+    mapped = re.findall(rb"<([0-9A-F]{4})> <[0-9A-F]+>\n", page.Resources.Font.F.ToUnicode.read_bytes())
+    codes = {int(code, 16) for code in mapped} - {0}
+    depth, mode = 0, 0
+    for operands, operator in pikepdf.parse_content_stream(page):
+        match str(operator):
+            case "q" | "Q" as step:
+                depth += 1 if step == "q" else -1
+                assert 0 <= depth <= 28
+            case "Tr":
+                mode = int(operands[0])
+            case "Tf":
+                assert str(operands[0]) in page.Resources.Font
+            case "Do":
+                assert str(operands[0]) in page.Resources.XObject
+            case "Tj":
+                shown = bytes(operands[0])
+                assert mode == 3 and 0 < len(shown) <= 32_767 and len(shown) % 2 == 0
+                assert {int.from_bytes(shown[i : i + 2], "big") for i in range(0, len(shown), 2)} <= codes
+            case other:
+                assert other in {"BT", "ET", "Tz", "Tm", "cm"}
+    assert depth == 0
 
 
 def _check_font(font: pikepdf.Object) -> None:
@@ -226,7 +282,10 @@ def test_hostile_text_makes_a_sound_file(hostile: Library, tmp_path: Path) -> No
     with pikepdf.open(path) as pdf:
         assert pdf.check_pdf_syntax() == [] and len(pdf.pages) == 3
         _check_font(pdf.pages[0].Resources.Font.F)
+        for page in pdf.pages:
+            _check_content(page)
         assert str(pdf.docinfo.Title) == "a <b> & 'c' \"d\".tif"
+    _check_file(path)
     found = pdfium(path).split()
     assert "<script>alert(1)</script>" in found and "w" * 3000 in found
     assert {"plain", "words", "كتب", "😀"} <= set(found) and FIT[0] == "plain words"

@@ -72,6 +72,24 @@ def test_close_hits_are_told_from_exact_ones(library: Path) -> None:
     assert "Nothing was found" in search(library, "--exact", "gardems").stderr
 
 
+def test_lines_that_people_have_written_are_told_from_readings(library: Path) -> None:
+    opened = Library.open(library)
+    line = opened.page("b.png#1").lines[0]
+    row = line | {"text": "Kew rose beds", "transcriber": "Ada", "status": "text", "origin": "correction"}
+    opened.append("w-1", "ground_truth", [row])
+    place, _, score, text = search(library, "beds").stdout.rstrip("\n").split("\t")
+    assert (place, score.split()[1], text) == ("b.png#1:1", "human", "Kew rose beds")
+    assert json.loads(search(library, "beds", "--json").stdout)["transcriber"] == "Ada"
+    shown = CliRunner().invoke(cli, ["show", "--library", str(library), "b.png#1"], standalone_mode=False)
+    assert shown.stdout == "Kew rose beds\n"
+    assert "1 lines, 1 written by people" in shown.stderr
+    shown = CliRunner().invoke(
+        cli, ["show", "--library", str(library), "--json", "b.png#1"], standalone_mode=False
+    )
+    page = json.loads(shown.stdout)
+    assert [page[name][0]["text"] for name in ("lines", "written")] == ["Kew roses", "Kew rose beds"]
+
+
 def test_reindex(library: Path) -> None:
     answer = search(library, "--reindex")
     assert (answer.stdout, answer.return_value) == ("", 0)

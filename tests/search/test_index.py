@@ -124,6 +124,18 @@ def test_segments_stay_few(library: Library) -> None:
     assert len(files(library)) == report.segments + 2  # with index.json and .lock
 
 
+def test_segments_stay_few_in_memory(library: Library) -> None:
+    publish(library, "r", range(3))
+    index.update(library)
+    found = index.load(library.root)
+    searcher = Searcher(library, write=False)
+    for number in range(10):
+        publish(library, f"r{number}", range(3 * number, 3 * number + 3))
+        found = index.caught_up(library.snapshot(), found)
+        assert len(found.parts) <= 7
+        check(library, searcher)
+
+
 @pytest.mark.parametrize(
     ("sizes", "merged"),
     [

@@ -35,7 +35,22 @@ def test_the_newest_correction_is_shown(editor: TestClient, editable: Library, s
         page = html.fromstring(editor.get(f"/pages/{shown.letter}").text)
         shows = page.cssselect(".human")[0].text_content().strip()
         assert shows == words.get("text", "illegible")
+    reading = page.cssselect(f".line[data-id='{line}'] .reading")[0]  # nobody knows better than the engine
+    assert reading.get("hidden") is None and reading.text_content().strip()
     assert len(human(editable)) == 1  # as SQL sees it
+
+
+def test_a_corrected_line_is_found_and_marked(editor: TestClient, shown: Shown) -> None:
+    line = line_of(shown.letter, 6)
+    assert editor.get("/search/hits?q=rhododendra~0").text.count("<li>") == 0
+    assert editor.post(f"/lines/{line}", json=ADA | {"text": "Rhododendra & ferns"}).status_code == 204
+    [hit] = html.fromstring(editor.get("/search/hits?q=rhododendra~0").text).cssselect("li")
+    assert "written by Ada" in " ".join(hit.text_content().split())
+    page = html.fromstring(editor.get(f"/pages/{shown.letter}?q=rhododendra").text)
+    [mark] = page.cssselect(f".line[data-id='{line}'] .human mark")
+    assert mark.text_content() == "Rhododendra"
+    assert page.cssselect(".found[data-line='6'][data-word='Rhododendra']")
+    assert [d.text_content() for d in page.cssselect(".facts dd") if "Ada" in d.text_content()]
 
 
 def test_what_was_written_of_another_place_is_not_shown(

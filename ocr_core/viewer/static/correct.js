@@ -17,6 +17,7 @@ function button(status, label, key, kind = "button") {
   const made = element("button", { type: kind, className: kind === "submit" ? "primary" : "" }, `${label} `);
   if (key) made.append(element("kbd", { textContent: key }));
   made.dataset.status = status;
+  if (status === "turn") made.title = made.ariaLabel = "Write from the other side";
   return made;
 }
 
@@ -71,7 +72,7 @@ async function act(item, form, status, text) {
 
 function shown(item, status, text, transcriber) {
   item.querySelector(".human")?.remove();
-  item.querySelector(".reading").hidden = true;
+  item.querySelector(".reading").hidden = status !== "illegible"; // then it is the best there is
   const human = element("span", { className: "human", title: `Written by ${transcriber}` });
   human.append(status === "text" ? text : element("em", { textContent: status }));
   item.querySelector(".written").append(human);

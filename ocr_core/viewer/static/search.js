@@ -32,6 +32,7 @@ if (form) live(form, document.getElementById("hits"));
 
 function live(form, hits) {
   const field = form.elements.q;
+  const told = document.getElementById("told"); // what a screen reader says of the hits
   let waiting = 0, asked = null, shown = address();
   field.setSelectionRange(field.value.length, field.value.length);
 
@@ -51,6 +52,7 @@ function live(form, hits) {
     try {
       const answer = await part(`/search/hits?${words}`, { signal: asked.signal });
       hits.innerHTML = answer.html;
+      told.textContent = hits.querySelector(".count, .empty, .notice")?.textContent ?? "";
       hits.classList.remove("busy");
       if (remember) history.replaceState(null, "", `/search?${words}`);
       document.title = `${field.value.trim() || "Search"} · Warraq`;
