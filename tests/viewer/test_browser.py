@@ -109,6 +109,7 @@ def test_search_as_one_types_and_the_box_on_the_word(browser: Browser) -> None:
     hit = browser.one(".hits a")
     assert hit.find_element(By.CSS_SELECTOR, "mark").text == word
     browser.until("document.querySelector('.hits img').naturalWidth > 100")
+    browser.until("/^\\d+ lines?$/.test(document.querySelector('[role=status]').textContent)")
     assert "q=" + word.lower()[:-1] in browser.driver.current_url
     browser.press(Keys.ARROW_DOWN)  # out of the field, to the first hit
     browser.press(Keys.ENTER)
