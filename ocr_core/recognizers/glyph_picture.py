@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from ocr_core.recognizers.glyph_network import GlyphKind
 from ocr_core.records import GreyImage
 
-PREPARATION_VERSION = "1"
-"""Enters the stamp of the engine: it changes when the same picture would look different to a network."""
+PREPARATIONS: dict[GlyphKind, str] = {"compact": "2", "published": "1"}
+"""Versions, which enter the stamp of the engine: one changes when the same picture would look different to its network."""
 
 COMPACT_SIDE = 32
 COMPACT_INK = 26
@@ -20,10 +20,12 @@ COMPACT_INK = 26
 PUBLISHED_SIDE = 64
 _LEAST_CONTRAST = 24
 """Grey values between ground and ink below which a picture is empty."""
-_INK = 40
-"""Values above are ink. Dots made with the tip of a pen are faint, and without them a letter is another."""
+_FAINTEST, _GRAINY, _GRAIN = 10, 40, 3
+"""Values above are ink: dots made with the tip of a pen are faint, and without them a letter is another. The first where the
+ground is clean, up to the second where it is grainy: the third times what a tenth of the border's pixels exceed."""
 _SPECK, _CROPPED = 0.006, 0.05
-"""Blobs with less ink than this share of the largest are dirt, not dots; the second for blobs at the edge of the picture."""
+"""Blobs smaller than this share of the largest are dirt, not dots. At the edge of the picture, those with less ink than the
+second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,7 @@ def ink_of(pixels: GreyImage) -> GreyImage:
 
     The ground is what the border of the picture shows. White on black at full contrast stays as it is.
     """
-    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-    ground = float(np.median(border))
+    ground = float(np.median(_border(pixels)))
     light = ground > (float(pixels.min()) + float(pixels.max())) / 2
     ink = ground - pixels.astype(np.float32) if light else pixels.astype(np.float32) - ground
     most = float(ink.max())
@@ -52,21 +53,29 @@ def ink_of(pixels: GreyImage) -> GreyImage:
 
 def frame_of(ink: GreyImage) -> Frame | None:
     """The square around the ink as `CompactGlyphs` wants it, specks left out; None for an empty picture."""
-    count, which, stats, _ = cv2.connectedComponentsWithStats((ink > _INK).astype(np.uint8), connectivity=8)
+    border = _border(ink)
+    grain = float(np.sort(border)[9 * len(border) // 10])
+    least = min(max(_GRAIN * grain, _FAINTEST), _GRAINY)
+    count, which, stats, _ = cv2.connectedComponentsWithStats((ink > least).astype(np.uint8), connectivity=8)
     if count < 2:
         return None
     mass = np.bincount(which.ravel(), weights=ink.ravel(), minlength=count)[1:]
+    area = stats[1:, cv2.CC_STAT_AREA]
     x0, y0 = stats[1:, cv2.CC_STAT_LEFT], stats[1:, cv2.CC_STAT_TOP]
     x1, y1 = x0 + stats[1:, cv2.CC_STAT_WIDTH], y0 + stats[1:, cv2.CC_STAT_HEIGHT]
     at_edge = (x0 == 0) | (y0 == 0) | (x1 == ink.shape[1]) | (y1 == ink.shape[0])
-    kept = mass >= mass.max() * np.where(at_edge, _CROPPED, _SPECK)
+    kept = np.where(at_edge, mass >= _CROPPED * mass.max(), area >= _SPECK * area.max())
     x0, y0, x1, y1 = x0[kept].min(), y0[kept].min(), x1[kept].max(), y1[kept].max()
     side = max(x1 - x0, y1 - y0) * COMPACT_SIDE / COMPACT_INK
     return Frame((x0 + x1) / 2, (y0 + y1) / 2, float(side))
 
 
+def _border(pixels: GreyImage) -> GreyImage:
+    return np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+
+
 def compact_picture(ink: GreyImage) -> GreyImage:
-    """The ink in the middle of a [32, 32] picture, its longer side 26 pixels; all 0 for an empty picture."""
+    """The ink in the middle of a [32, 32] picture, its longer side 26 pixels, lifted; all 0 for an empty picture."""
     frame = frame_of(ink)
     if frame is None:
         return np.zeros((COMPACT_SIDE, COMPACT_SIDE), np.uint8)
@@ -82,7 +91,15 @@ def compact_picture(ink: GreyImage) -> GreyImage:
     matrix = np.array(
         [[scale, 0, middle - scale * (frame.x - 0.5)], [0, scale, middle - scale * (frame.y - 0.5)]]
     )
-    return np.asarray(cv2.warpAffine(ink, matrix, (COMPACT_SIDE, COMPACT_SIDE)), dtype=np.uint8)
+    return lifted(np.asarray(cv2.warpAffine(ink, matrix, (COMPACT_SIDE, COMPACT_SIDE)), dtype=np.uint8))
+
+
+def lifted(picture: GreyImage) -> GreyImage:
+    """The same picture with faint ink made to show: 255 √(v / 255)."""
+    return np.asarray(cv2.LUT(picture, _LIFT), dtype=np.uint8)
+
+
+_LIFT = np.round(255 * np.sqrt(np.arange(256) / 255)).astype(np.uint8)
 
 
 def published_picture(ink: GreyImage) -> GreyImage:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocr_core.models.card import DataSource, Figure, ModelCard, sha256_of, write_card
-from ocr_core.recognizers.glyph_picture import PREPARATION_VERSION
+from ocr_core.recognizers.glyph_network import GlyphKind
+from ocr_core.recognizers.glyph_picture import PREPARATIONS
 from ocr_core.recognizers.glyphs import KIND
 from ocr_core.training.calibrate import Calibration, cross_checked_error, fit_calibration
 from ocr_core.training.glyph_config import GlyphSettings
@@ -29,6 +30,7 @@ class HeldOut:
         writers: int64 [N], within its set.
         classes: int64 [N], what it shows.
         probabilities: float32 [N, 38].
+        known: bool [N], other pictures of the writer were learnt from.
     """
 
     sets: tuple[str, ...]
@@ -36,6 +38,7 @@ class HeldOut:
     writers: NDArray[np.int64]
     classes: NDArray[np.int64]
     probabilities: NDArray[np.float32]
+    known: NDArray[np.bool_]
 
     def save(self, folder: Path) -> None:
         part = folder / f"{HELD_OUT}.part"
@@ -47,6 +50,7 @@ class HeldOut:
                 writers=self.writers,
                 classes=self.classes,
                 probabilities=self.probabilities,
+                known=self.known,
             )
         part.replace(folder / HELD_OUT)
 
@@ -59,11 +63,12 @@ class HeldOut:
                 saved["writers"],
                 saved["classes"],
                 saved["probabilities"],
+                saved["known"],
             )
 
-    def accuracy(self, name: str) -> tuple[float, int]:
-        """Share of right answers of a set, and how many pictures it has."""
-        here = self.which == self.sets.index(name)
+    def accuracy(self, name: str, *, known: bool = False) -> tuple[float, int]:
+        """Share of right answers, and how many pictures: of writers held out, or held-out pictures of `known` ones."""
+        here = (self.which == self.sets.index(name)) & (self.known == known)
         right = self.probabilities[here].argmax(1) == self.classes[here]
         return float(right.mean()) if len(right) else float("nan"), len(right)
 
@@ -97,12 +102,13 @@ def measured(
         np.concatenate([s.writers[s.held] for s in sets]),
         np.concatenate([s.classes[s.held] for s in sets]),
         np.concatenate(probabilities),
+        np.concatenate([s.known[s.held] for s in sets]),
     )
 
 
-def glyph_settings(kind: str) -> tuple[tuple[str, str], ...]:
+def glyph_settings(kind: GlyphKind) -> tuple[tuple[str, str], ...]:
     """What can change the text besides the weights, for cards and stamps."""
-    return (("decoding", "greedy"), ("normalisation", f"{kind}-{PREPARATION_VERSION}"))
+    return (("decoding", "greedy"), ("normalisation", f"{kind}-{PREPARATIONS[kind]}"))
 
 
 def write_glyph_card(settings: GlyphSettings, sets: list[GlyphSet], weights: Path, parameters: int) -> Path:
@@ -110,9 +116,11 @@ def write_glyph_card(settings: GlyphSettings, sets: list[GlyphSet], weights: Pat
     held = HeldOut.load(settings.run.folder)
     calibration = held.calibration()
     figures = [
-        Figure(f"accuracy {name}", round(held.accuracy(name)[0], 4), held.accuracy(name)[1])
+        Figure(f"accuracy {name}{of}", round(share, 4), count)
         for name in held.sets
-        if held.accuracy(name)[1]
+        for known, of in ((False, ""), (True, ", known writers"))
+        for share, count in [held.accuracy(name, known=known)]
+        if count
     ]
     if np.isfinite(calibration.error):
         figures.append(Figure("ECE of confidence", round(calibration.error, 4), len(held.classes)))
@@ -131,6 +139,7 @@ def write_glyph_card(settings: GlyphSettings, sets: list[GlyphSet], weights: Pat
         calibration=calibration.points,
         notes=f"The {settings.network} network after {settings.schedule.epochs} epochs; accuracy and calibration on writers "
         "held out"
+        + (" and on pictures held out of known writers" if held.known.any() else "")
         + (f", before {refit} further epochs on the pictures of all writers." if refit else ".")
         + " Isolated Arabic letters and Arabic-Indic digits, 38 classes.",
     )

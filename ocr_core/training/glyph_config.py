@@ -22,6 +22,8 @@ class GlyphSetSettings(Settings):
         transposed: rows and columns are exchanged in the file, as in the published AHCD.
         writer_pictures: a writer's pictures follow each other, so many of them; 0: writers are not known.
         held_out: writers, evenly from the whole set, that are held out; of a set without writers, that many pictures.
+        held_out_each: of every other writer, so many pictures of each class are held out too: the published halves of AHCD
+            part the pictures of each writer so, 8 to 2.
         share: of the pictures that an epoch sees.
         licence, source: for the model card.
     """
@@ -34,6 +36,7 @@ class GlyphSetSettings(Settings):
     transposed: bool = False
     writer_pictures: int = Field(0, ge=0)
     held_out: int = Field(0, ge=0)
+    held_out_each: int = Field(0, ge=0)
     share: float = Field(1.0, gt=0, le=1)
     licence: str = ""
     source: str = ""

@@ -22,6 +22,7 @@ from ocr_core.recognizers.glyph_picture import (
     frame_of,
     glyph_picture,
     ink_of,
+    lifted,
 )
 from ocr_core.records import GreyImage
 from ocr_core.training.glyph_config import GlyphSetSettings
@@ -37,7 +38,8 @@ class GlyphSet:
         ink: uint8 [N, rows, columns], ink 255 on ground 0.
         classes: int64 [N], places in `CLASSES`.
         writers: int64 [N]; each picture its own writer where they are not known.
-        held: bool [N], the pictures of writers that are held out.
+        held: bool [N], the pictures that are held out.
+        known: bool [N], the held-out pictures of writers of whom others are learnt from.
     """
 
     name: str
@@ -45,6 +47,7 @@ class GlyphSet:
     classes: NDArray[np.int64]
     writers: NDArray[np.int64]
     held: NDArray[np.bool_]
+    known: NDArray[np.bool_]
 
 
 def read_set(settings: GlyphSetSettings, data: Path) -> GlyphSet:
@@ -72,7 +75,9 @@ def read_set(settings: GlyphSetSettings, data: Path) -> GlyphSet:
         images = images.transpose(0, 2, 1)
     ink = np.stack([ink_of(image) for image in np.ascontiguousarray(images)])
     writers = np.arange(len(ink)) // max(settings.writer_pictures, 1)
-    return GlyphSet(settings.name, ink, classes, writers, _held(writers, settings.held_out))
+    unseen = _held(writers, settings.held_out)
+    known = _each(writers, classes, settings.held_out_each) & ~unseen
+    return GlyphSet(settings.name, ink, classes, writers, unseen | known, known)
 
 
 def _read_npz(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -93,6 +98,16 @@ def _held(writers: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
     names = np.unique(writers)
     chosen = names[((np.arange(count) + 0.5) * len(names) / max(count, 1)).astype(int)]
     return np.isin(writers, chosen)
+
+
+def _each(writers: NDArray[np.int64], classes: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
+    """`count` pictures of each class by each writer, now the first ones and now the last."""
+    out = np.zeros(len(writers), np.bool_)
+    if count:
+        for writer, glyph in np.unique(np.stack([writers, classes], 1), axis=0):
+            there = np.flatnonzero((writers == writer) & (classes == glyph))
+            out[np.roll(there, -(writer + glyph))[:count]] = True
+    return out
 
 
 def plain_batches(
@@ -120,8 +135,8 @@ class Distorter:
         if self._strength == 0:
             return glyph_picture(ink, self._kind)
         frame = self._frame(ink)
-        picture = self._bent(self._pen(ink, rng), frame, rng)
-        return self._light(picture, rng)
+        picture = self._light(self._bent(self._pen(ink, rng), frame, rng), rng)
+        return picture if self._kind == "published" else lifted(picture)
 
     def _frame(self, ink: GreyImage) -> Frame:
         rows, columns = ink.shape
@@ -129,7 +144,7 @@ class Distorter:
         return whole if self._kind == "published" else frame_of(ink) or whole
 
     def _pen(self, ink: GreyImage, rng: np.random.Generator) -> GreyImage:
-        """Sometimes a thicker or a thinner stroke, or dirt."""
+        """Sometimes a thicker or a thinner stroke, or dots that hardly show."""
         choice = rng.random() / self._strength
         if choice < 0.12:
             ink = np.asarray(cv2.dilate(ink, _SMALL), dtype=np.uint8)
@@ -138,11 +153,7 @@ class Distorter:
             ink = np.asarray(cv2.addWeighted(ink, 0.5, thin, 0.5, 0), dtype=np.uint8)
         elif choice < 0.3:
             ink = np.asarray(cv2.GaussianBlur(ink, (0, 0), rng.uniform(0.4, 0.9)), dtype=np.uint8)
-        if rng.random() < 0.04 * self._strength:
-            ink = ink.copy()
-            y, x = rng.integers(0, ink.shape[0]), rng.integers(0, ink.shape[1])
-            ink[y, x] = 255
-        return ink
+        return _faint_dots(ink, rng) if rng.random() < 0.3 * self._strength else ink
 
     def _bent(self, ink: GreyImage, frame: Frame, rng: np.random.Generator) -> GreyImage:
         """Turned, slanted, stretched, moved and waved."""
@@ -168,8 +179,18 @@ class Distorter:
         gamma = np.exp(rng.normal(0, 0.3 * self._strength))
         out = depth * 255 * (picture.astype(np.float32) / 255) ** gamma
         if rng.random() < 0.4:
-            out += rng.standard_normal(out.shape, dtype=np.float32) * rng.uniform(2, 10)
+            out += rng.standard_normal(out.shape, dtype=np.float32) * rng.uniform(0, 4)
         return np.clip(out, 0, 255).astype(np.uint8)
+
+
+def _faint_dots(ink: GreyImage, rng: np.random.Generator) -> GreyImage:
+    """All but the largest blob with a part of their ink, down to an eighth."""
+    count, which, stats, _ = cv2.connectedComponentsWithStats((ink > 10).astype(np.uint8), connectivity=8)
+    if count < 3:
+        return ink
+    left = np.full(count, rng.uniform(0.12, 0.8), np.float32)
+    left[0] = left[1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())] = 1
+    return np.asarray(ink * left[which], dtype=np.uint8)
 
 
 _SMALL = np.ones((2, 2), np.uint8)

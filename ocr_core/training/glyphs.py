@@ -75,7 +75,7 @@ def _measure(run: _Run) -> None:
     held = measured(settings, run.sets, [read_all(network, ink, settings.network) for ink in inks])
     held.save(settings.run.folder)
     report = confusion_html(
-        f"{settings.name}-{settings.version}: held-out writers",
+        f"{settings.name}-{settings.version}: pictures held out",
         held.rates(),
         [i for ink in inks for i in ink],
     )
@@ -213,8 +213,13 @@ def _note(run: _Run, loss: float, seconds: float, *, refit: bool) -> None:
         network = averaged(run)
         for one in run.sets:
             if one.held.any():
-                read = read_all(network, one.ink[one.held], run.settings.network).argmax(1)
-                values[f"accuracy {one.name}"] = round(float((read == one.classes[one.held]).mean()), 5)
+                right = (
+                    read_all(network, one.ink[one.held], run.settings.network).argmax(1)
+                    == one.classes[one.held]
+                )
+                for of, here in (("", ~one.known[one.held]), (", known writers", one.known[one.held])):
+                    if here.any():
+                        values[f"accuracy {one.name}{of}"] = round(float(right[here].mean()), 5)
     logger.info(", ".join(f"{k} {v}" for k, v in values.items()))
     with (run.settings.run.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(values) + "\n")

@@ -13,6 +13,7 @@ from ocr_core.recognizers.glyph_picture import (
     frame_of,
     glyph_picture,
     ink_of,
+    lifted,
     published_picture,
 )
 
@@ -60,6 +61,29 @@ def test_the_frame_leaves_dirt_out_and_keeps_faint_dots() -> None:
     without = frame_of(picture * (np.arange(128) < 84)[:, None].astype(np.uint8))
     assert without is not None
     assert without.y < before.y - 4
+
+
+def test_the_faintest_dot_is_in_the_frame_on_clean_ground_but_grain_is_not() -> None:
+    picture = beh(32, at=(16, 14), size=8)
+    before = frame_of(picture)
+    assert before is not None
+    faint = picture.copy()
+    faint[20:] = faint[20:] // 12
+    assert 10 < faint[20:].max() < 25
+    after = frame_of(faint)
+    assert after is not None
+    assert (after.x, after.y, after.side) == pytest.approx((before.x, before.y, before.side), abs=2)
+    large = beh(128, at=(64, 60), size=32)
+    grain = np.abs(np.random.default_rng(4).normal(0, 7, large.shape))
+    found, clean = frame_of(np.clip(large + grain, 0, 255).astype(np.uint8)), frame_of(large)
+    assert found is not None
+    assert clean is not None
+    assert (found.x, found.y, found.side) == pytest.approx((clean.x, clean.y, clean.side), abs=3)
+
+
+def test_lifting_shows_faint_ink_and_leaves_black_and_white() -> None:
+    values = np.array([[0, 16, 64, 255]], np.uint8)
+    assert lifted(values).tolist() == [[0, 64, 128, 255]]  # 255 √(16 / 255) = 63.87
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,17 @@ def test_the_packaged_networks_read_drawn_digits_either_way_round(name: str) -> 
             assert answer.text == digit
 
 
+@pytest.mark.parametrize(("dot", "letter"), [(255, "خ"), (60, "خ"), (20, "خ"), (0, "ح")])
+def test_the_packaged_network_sees_a_dot_with_a_twelfth_of_the_ink(dot: int, letter: str) -> None:
+    picture = np.zeros((32, 32), np.uint8)
+    body = np.array([(10, 8), (20, 8), (10, 16), (9, 20), (13, 25), (21, 25)], np.int32)
+    cv2.polylines(picture, [body], False, 255, 2, cv2.LINE_AA)
+    picture[2:4, 14:16] = dot
+    [answer] = GlyphRecognizer.load("glyphs", device="cpu").recognize([line(picture)])
+    assert isinstance(answer, Transcript)
+    assert answer.text == letter
+
+
 def test_a_blank_picture_has_no_text_and_a_line_of_writing_is_refused() -> None:
     reader = GlyphRecognizer.load("glyphs", device="cpu")
     blank, long = reader.recognize(

@@ -19,7 +19,7 @@ from ocr_core.recognizers.glyphs import GlyphRecognizer
 from ocr_core.training.checkpoints import CHECKPOINT
 from ocr_core.training.glyph_card import HeldOut
 from ocr_core.training.glyph_config import GlyphSetSettings, GlyphSettings
-from ocr_core.training.glyph_data import Distorter, read_set
+from ocr_core.training.glyph_data import Distorter, _faint_dots, read_set
 from ocr_core.training.glyph_report import GlyphRates, confusion_html
 from ocr_core.training.glyphs import train_glyphs
 from ocr_core.training.settings import load_settings
@@ -124,6 +124,40 @@ def test_a_checkpoint_of_another_network_is_refused(trained: Path, data: Path, t
     (tmp_path / CHECKPOINT).write_bytes(b"no checkpoint")
     with pytest.raises(ModelError, match="was not opened"):
         train_glyphs(settings(data, tmp_path))
+
+
+def test_of_other_writers_one_picture_of_each_class_is_held_out_too(data: Path) -> None:
+    found = read_set(GlyphSetSettings.model_validate(SET | {"held_out_each": 1}), data)
+    assert set(found.writers[found.held & ~found.known]) == {2, 6}
+    assert found.held.sum() == 2 * 24 + 6 * SHAPES
+    pairs = list(zip(found.writers[found.known], found.classes[found.known], strict=True))
+    assert len(set(pairs)) == len(pairs) == 6 * SHAPES
+    places = np.flatnonzero(found.known) % 6  # within the six of a class, which follow each other
+    assert set(places) == set(range(6))
+    assert not read_set(GlyphSetSettings.model_validate(SET), data).known.any()
+
+
+def test_figures_of_new_and_of_known_writers_are_told_apart(tmp_path: Path) -> None:
+    right = np.eye(38, dtype=np.float32)[[10, 10, 11, 11]]
+    held = HeldOut(
+        ("shapes",), np.zeros(4, int), np.array([2, 2, 3, 3]), np.array([10, 12, 11, 11]), right,
+        np.array([False, False, True, True]),
+    )  # fmt: skip
+    held.save(tmp_path)
+    again = HeldOut.load(tmp_path)
+    assert again.accuracy("shapes") == (0.5, 2)
+    assert again.accuracy("shapes", known=True) == (1.0, 2)
+
+
+def test_dots_fade_and_bodies_do_not() -> None:
+    ink = np.zeros((32, 32), np.uint8)
+    cv2.line(ink, (6, 24), (26, 24), 255, 3)
+    ink[8:10, 15:17] = 240
+    fainter = [_faint_dots(ink, np.random.default_rng(seed)) for seed in range(20)]
+    assert all(np.array_equal(f[20:], ink[20:]) for f in fainter)
+    dots = [int(f[8, 15]) for f in fainter]
+    assert 0.1 * 240 < min(dots) < 100 < max(dots) < 0.85 * 240
+    assert np.array_equal(_faint_dots(ink[20:], np.random.default_rng(1)), ink[20:])
 
 
 def test_csv_and_archive_give_the_same_set(data: Path) -> None:
