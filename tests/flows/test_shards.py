@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocr_core.config import ArabicEngine, RunSettings
+from ocr_core.config import ArabicEngine
 from ocr_core.library import Library
-from ocr_core.pipeline.engines import LATER, settled_for
+from ocr_core.pipeline.engines import settled_for
 from ocr_core.pipeline.shards import (
     Load,
     Shard,
@@ -25,37 +25,13 @@ from ocr_core.pipeline.shards import (
     plan_shard,
     waiting,
 )
-from ocr_core.records import Document, Status
-from ocr_core.sources import discover, identify_all
-from tests.library.make import failure, result, run_record
+from ocr_core.records import Status
+from tests.library.make import deferred, documents, failure, result
 
 
 @pytest.fixture
 def source(samples: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(samples / "arabic", tmp_path / "in"))
-
-
-def documents(source: Path) -> tuple[Document, ...]:
-    found, failures = identify_all(discover([source]).files)
-    assert not failures
-    return found
-
-
-def settings(source: Path, library: Library, **others: object) -> RunSettings:
-    return RunSettings.model_validate({"sources": [source], "library": library.root, **others})
-
-
-def deferred(library: Library, source: Path, run_id: str = "r1", **others: object) -> list[str]:
-    """Publish the pages of `source` as waiting, in a run with these settings; their ids."""
-    found = documents(source)
-    record = run_record(run_id, settings(source, library, arabic="defer", **others))
-    pages = [document.page(1) for document in found]
-    results = [
-        result(page, None, status=Status.PENDING, reason=LATER.reason + " And something else.")
-        for page in pages
-    ]
-    library.publish(run_id, "default", documents=found, results=results, run=record)
-    return [page.page_id for page in pages]
 
 
 def test_waiting_pages_come_with_the_settings_of_their_run(source: Path, tmp_path: Path) -> None:

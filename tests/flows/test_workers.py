@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,13 @@ from PIL import Image
 from flows.shards.watched import ReaderEnded, WatchedReader
 from flows.shards.worker import pinned
 from ocr_core.config import ArabicEngine, RunSettings
+from ocr_core.ground_truth import read_page
 from ocr_core.library import Library, status
-from ocr_core.pipeline.shards import Shard, waiting
+from ocr_core.pipeline.shards import DispatchSettings, Shard, waiting
+from ocr_core.records import Status
 from tasks.shard import kept_reader
 from tests.conftest import ROOT
+from tests.library.make import deferred
 from tests.recognizers.qwen_tiny import SMALL
 
 PAGES = 24
@@ -83,11 +87,11 @@ def warraq(prefect_server: None) -> Iterator[Callable[..., subprocess.Popen[str]
 
     started: list[subprocess.Popen[str]] = []
 
-    def begin(*arguments: str | Path) -> subprocess.Popen[str]:
+    def begin(*arguments: str | Path, beat_s: int = 2) -> subprocess.Popen[str]:
         environment = {
             **os.environ,
             "PREFECT_API_URL": str(PREFECT_API_URL.value()),
-            "PREFECT_WORKER_HEARTBEAT_SECONDS": "2",
+            "PREFECT_WORKER_HEARTBEAT_SECONDS": str(beat_s),
             "PREFECT_WORKER_QUERY_SECONDS": "0.5",
         }
         command = [sys.executable, "-m", "flows", *map(str, arguments)]
@@ -149,6 +153,53 @@ def test_workers_that_are_killed_or_stand_still_lose_nothing(
     assert sound.poll() is None
     for process in family[1:]:  # what lost its worker ends
         process.send_signal(signal.SIGCONT)
+
+
+@pytest.mark.timeout(400)
+def test_a_worker_killed_while_the_vision_language_model_reads_is_started_anew(
+    tiny_qwen: Path, samples: Path, warraq: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    from flows.shards.dispatch import Dispatcher
+    from flows.shards.pools import connect, ensure_reading
+
+    # The two samples again and again, each file with a comment of its own: other pages with the same pictures.
+    scans = sorted((samples / "arabic").glob("*.jpg"))
+    (folder := tmp_path / "in").mkdir()
+    for number in range(8):
+        scan = scans[number % 2]
+        start, rest = scan.read_bytes()[:2], scan.read_bytes()[2:]
+        (folder / f"{number:02} {scan.name}").write_bytes(
+            start + b"\xff\xfe\x00\x03" + bytes([number]) + rest
+        )
+    library = Library.create(tmp_path / "library")
+    pages = deferred(library, folder, vlm={**SMALL, "model": str(tiny_qwen)})
+
+    serve = ("worker", "--device", "cpu", "--pool", "qwen", "--workers", "1")
+
+    def killed_and_started_anew() -> int:
+        """Pages that were published until the worker was killed."""
+        killed = warraq(*serve, beat_s=4)
+        wait_for(lambda: published(library.root))
+        killed.kill()
+        killed.wait()
+        count = published(library.root)
+        warraq(*serve, beat_s=4)
+        return count
+
+    with connect() as client, ThreadPoolExecutor(1) as beside:
+        ensure_reading(client, "qwen")
+        before = beside.submit(killed_and_started_anew)
+        wanted = DispatchSettings(library=library.root, pools=("qwen",), arabic=ArabicEngine.VLM)
+        [account] = Dispatcher(client, wanted, poll_s=0.5).run()
+    assert 0 < before.result() < len(pages)  # which are of one shard
+    assert account.balanced
+    assert account.counts == {Status.DONE: len(pages)}
+    assert published(library.root) == len(pages)
+    for path in folder.iterdir():
+        truth = read_page(samples.parent / "ground_truth" / f"{path.stem[3:]}.xml")
+        read = library.page(f"{path.name}#1").lines
+        assert [line["text"] for line in read] == [line.text for line in truth.lines]
+        assert {line["engine"] for line in read} == {"qwen-vl-arabic"}
 
 
 def test_the_next_shard_finds_the_models_loaded(archive: Path, tmp_path: Path) -> None:

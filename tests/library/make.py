@@ -9,7 +9,9 @@ from pathlib import Path
 
 from ocr_core import records as r
 from ocr_core.config import RunSettings
-from ocr_core.library import RunRecord
+from ocr_core.library import Library, RunRecord
+from ocr_core.pipeline.engines import LATER
+from ocr_core.sources import discover, identify_all
 
 CRNN = r.EngineStamp("crnn", "1.0", "ab" * 32)
 
@@ -94,3 +96,21 @@ def run_record(run_id: str, settings: RunSettings) -> RunRecord:
         warraq_version="1",
         counts={},
     )
+
+
+def documents(folder: Path) -> tuple[r.Document, ...]:
+    found, failures = identify_all(discover([folder]).files)
+    assert not failures
+    return found
+
+
+def deferred(library: Library, folder: Path, run_id: str = "r1", **others: object) -> list[str]:
+    """Publish the first pages of the files of `folder` as waiting, in a run with these settings; their ids."""
+    found = documents(folder)
+    wanted = {"sources": [folder], "library": library.root, "arabic": "defer", **others}
+    record = run_record(run_id, RunSettings.model_validate(wanted))
+    pages = [document.page(1) for document in found]
+    reason = LATER.reason + " And something else."
+    results = [result(page, None, status=r.Status.PENDING, reason=reason) for page in pages]
+    library.publish(run_id, record.collection, documents=found, results=results, run=record)
+    return [page.page_id for page in pages]
