@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from ocr_core.imaging.settings import ImagingSettings
 from ocr_core.layout.method import LayoutMethod
@@ -33,6 +33,11 @@ class ScriptChoice(StrEnum):
 
 class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def problems_of(error: ValidationError) -> str:
+    """Which settings do not work and why, in a line."""
+    return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
 
 
 DEVICE = r"^(auto|cpu|cuda(:\d+)?)$"

@@ -16,6 +16,7 @@ from ocr_core import __version__
 from ocr_core.config import RunSettings
 from ocr_core.library import Library, RunRecord, new_run_id
 from ocr_core.pipeline.account import Account
+from ocr_core.pipeline.collection import for_collection
 from ocr_core.pipeline.plan import Plan, Survey
 from ocr_core.records import Failure, PageResult, Status
 from tasks.workshop import Batch, Workshop
@@ -139,6 +140,7 @@ def open_run(settings: RunSettings, *, run_id: str | None = None) -> Iterator[Ru
     """
     ahead = head_start.get() or HeadStart(NoProgress())
     head_start.set(None)
+    settings = for_collection(settings)
     run = Run(settings, Library.create_or_open(settings.library), ahead, run_id)
     _open_runs[run.id] = run
     try:

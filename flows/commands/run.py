@@ -136,11 +136,10 @@ def run(
     Running it again does only what is missing: new pages, and pages that failed.
     """
     from flows.commands.validated import validated
-    from ocr_core.config import RunSettings
+    from ocr_core.config import CollectionSettings, RunSettings
+    from ocr_core.pipeline.collection import for_collection
     from ocr_core.pipeline.shards import DispatchSettings
 
-    told = {n: v for n, v in _of_collection(library, collection).items() if not _is_given(n)}
-    arabic = told.pop("arabic", arabic)
     elsewhere = None
     if pools:
         elsewhere = validated(
@@ -148,14 +147,14 @@ def run(
             "run",
             library=library.absolute(),
             pools=() if "all" in pools else pools,
-            arabic=arabic,
+            arabic=arabic if _is_given("arabic") else None,
             upgrade=upgrade,
         )
     options = {
         "sources": [source.absolute() for source in sources],
         "library": library.absolute(),
         "collection": collection,
-        "arabic": "defer" if pools else arabic,
+        "arabic": arabic,
         "vlm": _vlm_settings(vlm),
         "english": _absolute(english),
         "script": script,
@@ -174,7 +173,8 @@ def run(
         "workers": workers,
         "device": device,
     }
-    settings = validated(RunSettings, "run", **(options | told))
+    given = {n: v for n, v in options.items() if n not in CollectionSettings.model_fields or _is_given(n)}
+    settings = for_collection(validated(RunSettings, "run", **given | ({"arabic": "defer"} if pools else {})))
     return _digitize(settings, elsewhere, dry_run=dry_run, as_json=as_json, verbose=obj["verbose"])
 
 
@@ -194,28 +194,6 @@ def _vlm_settings(given: tuple[str, ...]) -> dict[str, str]:
     if Path(values.get("model", "")).is_dir() and values.get("model"):
         values["model"] = str(Path(values["model"]).absolute())
     return values
-
-
-def _of_collection(library: Path, collection: str) -> dict[str, Any]:
-    """What the library's warraq.toml says of a collection; empty where there is no library yet."""
-    from pydantic import TypeAdapter, ValidationError
-
-    from flows.commands.validated import problems_of
-    from ocr_core.config import CollectionSettings
-    from ocr_core.errors import LibraryError
-    from ocr_core.library import Library
-
-    if not (library / "warraq.toml").exists():
-        return {}
-    said = Library.open(library.absolute()).settings.get("collections", {})
-    try:
-        known = TypeAdapter(dict[str, CollectionSettings]).validate_python(said)
-    except ValidationError as error:
-        raise LibraryError(
-            f"warraq.toml says of collections what does not work: {problems_of(error)}.",
-            remedy="Correct [settings.collections.NAME] there: script, arabic, english.",
-        ) from None
-    return known.get(collection, CollectionSettings()).model_dump(mode="json", exclude_none=True)
 
 
 def _is_given(option: str) -> bool:

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from ocr_core.config import problems_of
 from ocr_core.errors import UsageError
 
 _Settings = TypeVar("_Settings", bound=BaseModel)
@@ -23,8 +24,3 @@ def validated(kind: type[_Settings], command: str, **options: Any) -> _Settings:
         raise UsageError(
             f"These settings do not work: {problems_of(error)}.", remedy=f"See `warraq {command} --help`."
         ) from None
-
-
-def problems_of(error: ValidationError) -> str:
-    """Which settings do not work and why, in a line."""
-    return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())

@@ -62,9 +62,8 @@ def worker(device: str, pool: str, limit: int | None, workers: int, silence: flo
 @click.option(
     "--arabic",
     type=click.Choice(["auto", "vlm", "crnn"]),
-    default="auto",
-    show_default=True,
-    help="What the workers read Arabic with; 'auto': the best that each has.",
+    help="What the workers read Arabic with; 'auto': the best that each has. Default: as the library's warraq.toml says "
+    "of the collection, else auto.",
 )
 @click.option("--upgrade", is_flag=True, help="Also pages that a weaker engine read.")
 @click.option(
@@ -72,7 +71,7 @@ def worker(device: str, pool: str, limit: int | None, workers: int, silence: flo
 )
 @click.option("--json", "as_json", is_flag=True, help="The accounts as JSON lines on stdout.")
 def dispatch(
-    library: Path, pools: tuple[str, ...], arabic: str, upgrade: bool, shard_pages: int, as_json: bool
+    library: Path, pools: tuple[str, ...], arabic: str | None, upgrade: bool, shard_pages: int, as_json: bool
 ) -> int:
     """Have workers read the Arabic pages that wait in a library (`warraq run --arabic defer`)."""
     from flows.commands.validated import validated

@@ -15,6 +15,7 @@ from ocr_core.config import ArabicEngine, RunSettings, Settings
 from ocr_core.errors import PageError
 from ocr_core.library import Library, StoredDocument
 from ocr_core.pipeline.account import Account
+from ocr_core.pipeline.collection import collection_settings
 from ocr_core.pipeline.engines import ARABIC_MODEL, LATER
 from ocr_core.pipeline.plan import Plan, Settled
 from ocr_core.pipeline.prepare import failure
@@ -56,8 +57,8 @@ class DispatchSettings(Settings):
 
     library: Path
     pools: tuple[str, ...] = Field((), description="work pools; empty: all that have readers")
-    arabic: Literal[ArabicEngine.AUTO, ArabicEngine.VLM, ArabicEngine.CRNN] = Field(
-        ArabicEngine.AUTO, description="what reads Arabic; auto: the worker decides"
+    arabic: Literal[ArabicEngine.AUTO, ArabicEngine.VLM, ArabicEngine.CRNN] | None = Field(
+        None, description="what reads Arabic; auto: the worker decides; None: as the collection says, or auto"
     )
     upgrade: bool = Field(False, description="also pages that a weaker engine read")
     shard_pages: int = Field(500, ge=1, le=2000, description="pages of a shard at most")
@@ -65,34 +66,42 @@ class DispatchSettings(Settings):
 
 
 def waiting(
-    library: Library, arabic: ArabicEngine = ArabicEngine.AUTO, *, upgrade: bool = False
+    library: Library, arabic: ArabicEngine | None = None, *, upgrade: bool = False
 ) -> list[tuple[RunSettings, list[str]]]:
     """Pages whose Arabic was left for later: their ids, with settings for whoever reads them.
 
     These are the settings of the run that left the pages, except for what its machine decided.
 
     Args:
-        arabic: what is to read Arabic; `auto` leaves it to the machine that reads.
+        arabic: what is to read Arabic; `auto` leaves it to the machine that reads; None: as the library says of each
+            collection, or `auto`.
         upgrade: also pages with lines that the weaker Arabic engine read.
     """
     query = _WAITING.format(or_weaker=_READ_BY if upgrade else "")
     parameters = {"later": LATER.reason} | ({"weaker": ARABIC_MODEL} if upgrade else {})
     rows = library.reading(lambda con: con.execute(query, parameters).fetchall())
-    changed = {"library": library.root, "arabic": arabic, "upgrade": upgrade, "device": "auto", "workers": 0}
+    changed = {"library": library.root, "upgrade": upgrade, "device": "auto", "workers": 0}
     groups: dict[RunSettings, list[str]] = {}
     sources: dict[RunSettings, set[Path]] = {}
     known: dict[str, RunSettings] = {}
     for page_id, text in rows:
         if text not in known:
-            settings = RunSettings.model_validate_json(text).model_copy(update=changed)
+            settings = RunSettings.model_validate_json(text)
+            engine = arabic or _worker_of(library, settings.collection)
             # Runs over other folders, every night one, are read alike.
-            known[text] = alike = settings.model_copy(update={"sources": (), "pages": ""})
+            alike = settings.model_copy(update=changed | {"arabic": engine, "sources": (), "pages": ""})
+            known[text] = alike
             sources.setdefault(alike, set()).update(settings.sources)
         groups.setdefault(known[text], []).append(page_id)
     return [
         (settings.model_copy(update={"sources": tuple(sorted(sources[settings]))}), pages)
         for settings, pages in groups.items()
     ]
+
+
+def _worker_of(library: Library, collection: str) -> ArabicEngine:
+    told = collection_settings(library, collection).arabic
+    return ArabicEngine.AUTO if told in (None, ArabicEngine.DEFER) else told
 
 
 def answered(library: Library, run_id: str, pages: Sequence[str]) -> dict[str, Status]:

@@ -45,6 +45,24 @@ def test_every_page_is_accounted_for(digitized: tuple[Library, dict[str, Any]]) 
     assert (account["done"], account["blank"], account["pending"], account["failed"]) == (12, 1, 0, 0)
 
 
+def test_a_scheduled_run_reads_a_collection_as_the_library_says(samples: Path, tmp_path: Path) -> None:
+    """As a server starts it: with plain parameters, and none of the command line's help."""
+    from flows.digitize import digitize as flow
+
+    marker = Library.create(tmp_path / "library").root / "warraq.toml"
+    said = '[settings.collections.inbox]\narabic = "defer"\n'
+    marker.write_text(marker.read_text("utf-8") + said, "utf-8")
+    asked = {
+        "sources": [str(samples / "arabic")],
+        "library": str(tmp_path / "library"),
+        "collection": "inbox",
+    }
+    account = flow(**flow.validate_parameters({"settings": asked}))
+    assert (account["discovered"], account["pending"]) == (2, 2)
+    account = flow(**flow.validate_parameters({"settings": asked | {"collection": "other"}}))
+    assert (account["done"], account["pending"]) == (2, 0)
+
+
 def read_page_xml(path: Path) -> str:
     """The text of the lines, in the order of the file (regions repeat it)."""
     lines = ElementTree.parse(path).iterfind(".//{*}TextLine/{*}TextEquiv/{*}Unicode")
