@@ -1,50 +1,37 @@
-"""Audits as flows, for schedules: `audit_report` after people have transcribed, `audit_drift` every month."""
+"""The audit of a schedule: is the library still read as well as when people transcribed a sample of it?"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from prefect import flow
 
 from ocr_core.audit.drift import ALPHA, MINIMUM
 from ocr_core.audit.measure import DRAWN
-from tasks.audit import compare, measure
+from tasks.audit import TODAY, compare, find_sample, measure_as
 
 
-@flow(name="audit-report", persist_result=False, validate_parameters=True)
-def audit_report(library: Path, audit_id: str = "", label: str = DRAWN) -> dict[str, Any]:
-    """Measure a transcribed sample, keep it in the library, and show it as an artifact.
-
-    Args:
-        label: `drawn` for the readings of the sample; any other word measures those of today, and is their name.
-    """
-    return measure(library, audit_id, label)
-
-
-@flow(name="audit-drift", persist_result=False, validate_parameters=True)
-def audit_drift(
+@flow(name="audit", persist_result=False, validate_parameters=True)
+def audit(
     library: Path,
-    by: str = "run",
-    before: str = "",
-    after: str = "",
-    measure: str = "cer",
+    measure: Literal["cer", "wer"] = "cer",
     alpha: float = ALPHA,
     minimum: float = MINIMUM,
     fail_above: float | None = None,
 ) -> dict[str, Any]:
-    """Compare audits and show the comparison as an artifact; the run fails where reading became too much worse.
+    """Measure the newest transcribed sample as it was drawn and as it is read today, and compare the two.
+
+    Both reports are kept in the library; they and the comparison become artifacts of the run, which fails where reading
+    became too much worse. Where nothing is transcribed yet, there is nothing to do.
 
     Args:
-        by: run, engine, month or audit; `before` and `after` are two of them, by default the newest two.
+        alpha, minimum: as in `ocr_core.audit.drift.drift`.
         fail_above: the rise of an error rate that is allowed, 0..1; None allows any.
     """
-    settings = {
-        "by": by,
-        "before": before,
-        "after": after,
-        "measure": measure,
-        "alpha": alpha,
-        "minimum": minimum,
-    }
-    return compare(library, fail_above, **settings)
+    sample = find_sample(library)
+    if not sample:
+        return {}
+    for label in (DRAWN, TODAY):
+        measure_as(library, sample, label)
+    return compare(library, sample, fail_above, measure=measure, alpha=alpha, minimum=minimum)

@@ -1,9 +1,9 @@
-"""The tasks of the audit flows. Reports and comparisons become artifacts of their run."""
+"""The tasks of the audit flow. Reports and comparisons become artifacts of its run."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
@@ -12,14 +12,26 @@ from prefect.context import FlowRunContext
 
 from ocr_core.audit import drift_report, sample_report
 from ocr_core.audit.drift import drift as find_drift
-from ocr_core.audit.measure import DRAWN, measure_sample, save_report
+from ocr_core.audit.measure import measure_sample, save_report
+from ocr_core.audit.transcriptions import samples
 from ocr_core.library import Library
 
+TODAY: Final = "today"
+"""Label of the report of what a library holds today."""
 _PLAIN: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False}
 
 
+@task(name="find sample", **_PLAIN)
+def find_sample(library: Path) -> str:
+    """The newest sample of which something is transcribed; empty if there is none, which is shown."""
+    sample = next((known.audit_id for known in samples(Library.open(library)) if known.done), "")
+    if not sample:
+        show("audit-drift", "Nothing to compare: no sample is transcribed yet (docs/audit.md).")
+    return sample
+
+
 @task(name="measure", retries=2, retry_delay_seconds=2, **_PLAIN)
-def measure(library: Path, audit_id: str = "", label: str = DRAWN) -> dict[str, Any]:
+def measure_as(library: Path, audit_id: str, label: str) -> dict[str, Any]:
     """Measure a sample, keep it in `audits`, and show it; the report as plain data. Trying again changes nothing."""
     opened = Library.open(library)
     report = measure_sample(opened, audit_id, label=label)
@@ -29,17 +41,19 @@ def measure(library: Path, audit_id: str = "", label: str = DRAWN) -> dict[str, 
 
 
 @task(name="compare", **_PLAIN)
-def compare(library: Path, fail_above: float | None, **settings: Any) -> dict[str, Any]:
-    """Compare audits and show the comparison, as plain data.
+def compare(library: Path, audit_id: str, fail_above: float | None, **settings: Any) -> dict[str, Any]:
+    """Compare what is read today with what was drawn and show it, as plain data.
 
     Args:
-        fail_above: see `flows.audit.audit_drift`.
+        fail_above: see `flows.audit.audit`.
         settings: of `ocr_core.audit.drift.drift`.
 
     Raises:
         DriftError: reading has become worse than `fail_above` allows.
     """
-    report = find_drift(Library.open(library), **settings)
+    report = find_drift(
+        Library.open(library), by="audit", before=audit_id, after=f"{audit_id} {TODAY}", **settings
+    )
     show("audit-drift", drift_report.as_markdown(report))
     if fail_above is not None:
         drift_report.fail_if_worse(report, fail_above)

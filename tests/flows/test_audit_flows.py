@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from prefect.states import State
 
+from flows.deployments import read_deployments
 from ocr_core.audit.draw import Design, draw, publish
 from ocr_core.audit.transcriptions import Transcription, add_transcriptions, sample_lines
 from ocr_core.errors import DriftError
 from ocr_core.library import Library
+from tests.conftest import ROOT
 from tests.library.make import document, result
 
 
@@ -41,22 +45,45 @@ def artifacts(key: str) -> list[str]:
         return [artifact["data"] for artifact in answer.raise_for_status().json()]
 
 
-def test_a_drift_fails_the_flow_and_says_why(prefect_server: None, library: Library) -> None:
-    from flows.audit import audit_drift, audit_report
+def scheduled(library: Library, **others: object) -> State[dict[str, Any]]:
+    """Run the flow as a server starts the shipped deployment, in this library."""
+    from flows.audit import audit
 
-    first = audit_report(library.root)
-    assert first["overall"]["cer"]["value"] == 0
+    [shipped] = [d for d in read_deployments(ROOT / "deploy" / "prefect.yaml") if d["name"] == "monthly"]
+    parameters = shipped["parameters"] | {"library": str(library.root)} | others
+    return audit(**audit.validate_parameters(parameters), return_state=True)  # type: ignore[no-any-return]
+
+
+def test_a_drift_fails_the_scheduled_audit_and_says_why(
+    prefect_server: None, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    assert scheduled(library).result()["comparisons"][0]["verdict"] == "no change"
     read_badly(library)
-    audit_report(library.root, label="today")
-    assert len(artifacts("audit-report")) == 2
-    assert any("Audit spring" in text for text in artifacts("audit-report"))
-    assert audit_drift(library.root, fail_above=0.9)["comparisons"][0]["verdict"] == "worse"
-    state = audit_drift(library.root, fail_above=0.05, return_state=True)
+    assert scheduled(library, fail_above=None).result()["comparisons"][0]["verdict"] == "worse"
+    assert scheduled(library, fail_above=0.9).is_completed()
+    before = len(artifacts("audit-report"))
+    state = scheduled(library)
     assert state.is_failed()
     assert "c: CER rose by +" in str(state.message)
     with pytest.raises(DriftError):
         state.result()
-    assert len(artifacts("audit-drift")) == 2
+    assert len(artifacts("audit-report")) == before + 2
+    assert any("Audit spring" in text for text in artifacts("audit-report"))
+    assert "| c | 20 and 20 |" in artifacts("audit-drift")[-1]
+
+
+def test_what_nobody_has_transcribed_is_no_drift(
+    prefect_server: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    new = Library.create(tmp_path / "new")
+    assert scheduled(new).result() == {}
+    page = document("1.png")
+    new.publish("r1", "c", documents=[page], results=[result(page.page(1), "Kew Gardens")])
+    publish(new, draw(new, Design(lines=1)).rows, "spring")
+    assert scheduled(new).result() == {}
+    assert any("no sample is transcribed" in text for text in artifacts("audit-drift"))
 
 
 def test_outside_of_a_flow_nothing_is_shown(prefect_server: None) -> None:

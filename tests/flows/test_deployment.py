@@ -24,7 +24,7 @@ def at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_shipped_file_is_sound() -> None:
     deployments = {deployment["name"]: deployment for deployment in read_deployments(SHIPPED)}
-    assert set(deployments) == {"nightly", "arabic", "archive-gpu-0"}
+    assert set(deployments) == {"nightly", "arabic", "monthly", "archive-gpu-0"}
     gpu = deployments["archive-gpu-0"]["work_pool"]
     assert gpu["name"] == "archive-gpu-0"
     assert gpu["job_variables"]["env"] == {"CUDA_VISIBLE_DEVICES": "0"}
@@ -67,13 +67,18 @@ def test_deploying_twice_changes_nothing(prefect_server: None, monkeypatch: pyte
             make_deployments(SHIPPED)
             found = [
                 client.read_deployment_by_name(name)
-                for name in ("digitize/nightly", "dispatch/arabic", "read-shard/archive-gpu-0")
+                for name in (
+                    "digitize/nightly",
+                    "dispatch/arabic",
+                    "audit/monthly",
+                    "read-shard/archive-gpu-0",
+                )
             ]
             seen.append([(d.id, d.work_pool_name, [s.schedule.cron for s in d.schedules]) for d in found])
         assert client.read_work_pool("archive-gpu-0").concurrency_limit == 1
         assert client.read_work_pool("archive-cpu").concurrency_limit is None
     assert seen[0] == seen[1]
-    assert [crons for _, _, crons in seen[0]] == [["30 1 * * *"], ["*/20 * * * *"], []]
+    assert [crons for _, _, crons in seen[0]] == [["30 1 * * *"], ["*/20 * * * *"], ["0 6 1 * *"], []]
 
 
 def test_compose_starts_what_there_is() -> None:
