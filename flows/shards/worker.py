@@ -6,12 +6,15 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from uuid import UUID, uuid4
 
 import anyio
 from anyio import to_thread
+from httpx import TransportError
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
+from prefect.exceptions import PrefectHTTPStatusError
 from prefect.workers.base import BaseWorker, BaseWorkerResult
 from prefect.workers.process import ProcessJobConfiguration, ProcessVariables
 
@@ -83,7 +86,15 @@ class ReadingWorker(BaseWorker[ProcessJobConfiguration, ProcessVariables, Readin
         # One worker that lacks something must not fail all the shards that others would read.
         self._pause_s = 0.0 if read else min(max(2 * self._pause_s, FIRST_PAUSE_S), LONGEST_PAUSE_S)
         await anyio.sleep(self._pause_s)
+        # Until the next regular look a GPU would stand idle for seconds after every shard. This one comes as soon as we
+        # have returned, when our place in the pool is free.
+        assert self._runs_task_group is not None
+        self._runs_task_group.start_soon(self._look_for_the_next)
         return ended
+
+    async def _look_for_the_next(self) -> None:
+        with suppress(TransportError, PrefectHTTPStatusError):  # the next regular look says what is wrong
+            await self.get_and_submit_flow_runs()
 
     async def sync_with_backend(self) -> None:
         """The heartbeat; and a look for shards that others left behind, which would block the pool.
