@@ -95,7 +95,8 @@ def trocr(config: Path, data: Path | None, folder: Path | None) -> None:
 @train.command("qwen-lora")
 @_run_options
 def qwen_lora(config: Path, data: Path | None, folder: Path | None) -> None:
-    """Fine-tune Qwen-VL on lines of PAGE, ALTO, Parquet or *.gt.txt ground truth, by low-rank adapters (LoRA).
+    """Fine-tune Qwen-VL on lines of PAGE, ALTO, Parquet or *.gt.txt ground truth, and on whole pages of PAGE and ALTO, by
+    low-rank adapters (LoRA). The configuration's `learn` chooses.
 
     Started again after any interruption, it goes on after its last finished epoch. At the end the folder of the run holds
     the model with its adapters added in, which `warraq eval --engine` and `warraq run --vlm model=FOLDER` take as it is, and

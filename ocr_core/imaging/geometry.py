@@ -5,6 +5,7 @@ A map is float64 [2, 3]: (x, y) → A @ (x, y, 1). Pixel centres lie at whole nu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import cv2
@@ -72,6 +73,20 @@ def quarter(grey: GreyImage, turn_deg: int) -> tuple[GreyImage, Affine]:
         270: np.array([[0.0, -1.0, width - 1.0], [1.0, 0.0, 0.0]]),
     }
     return np.ascontiguousarray(np.rot90(grey, -turn_deg // 90)), back[turn_deg]
+
+
+def page_picture(grey: GreyImage, rotation: int, pixels: int) -> GreyImage:
+    """The page turned upright and reduced to an area of at most `pixels`.
+
+    Args:
+        rotation: clockwise degrees by which it is to be turned: 0, 90, 180, 270.
+    """
+    turned, _ = quarter(grey, rotation)
+    scale = math.sqrt(pixels / turned.size)
+    if scale >= 1:
+        return turned
+    size = (max(1, int(turned.shape[1] * scale)), max(1, int(turned.shape[0] * scale)))
+    return np.asarray(cv2.resize(turned, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def reduced(grey: GreyImage, longest: int) -> tuple[GreyImage, Affine]:

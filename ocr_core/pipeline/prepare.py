@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-import cv2
-import numpy as np
-
 from ocr_core.errors import PageError
 from ocr_core.imaging.clean import clean_page, to_grey
 from ocr_core.imaging.enhance import enhanced
-from ocr_core.imaging.geometry import quarter
+from ocr_core.imaging.geometry import page_picture
 from ocr_core.imaging.settings import ImagingSettings
 from ocr_core.layout.choice import segmenter_for
 from ocr_core.layout.crops import crop_lines
@@ -122,20 +118,6 @@ def _prepare(
         picture=picture,
         seconds=prepared.seconds | clock.seconds,
     )
-
-
-def page_picture(grey: GreyImage, rotation: int, pixels: int) -> GreyImage:
-    """The page turned upright and reduced to an area of at most `pixels`.
-
-    Args:
-        rotation: clockwise degrees by which it is to be turned: 0, 90, 180, 270.
-    """
-    turned, _ = quarter(grey, rotation)
-    scale = math.sqrt(pixels / turned.size)
-    if scale >= 1:
-        return turned
-    size = (max(1, int(turned.shape[1] * scale)), max(1, int(turned.shape[0] * scale)))
-    return np.asarray(cv2.resize(turned, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def _inside(line: Line, width: int, height: int) -> Line:

@@ -25,9 +25,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ocr_core.bidi import turned
-from ocr_core.errors import UsageError
 from ocr_core.training.corpora import CorpusSettings
-from ocr_core.training.ground_truth import cut_lines, read_pages, read_pictures
+from ocr_core.training.ground_truth import cut_lines, read_pages, read_picture, read_pictures
 from ocr_core.training.lines import PAD as PAD_PIXELS
 from ocr_core.training.lines import synthetic_lines
 from ocr_core.training.text import is_markup, normalise_text
@@ -219,13 +218,8 @@ def _cuts(corpus: CorpusSettings, path: Path, seed: int) -> Iterator[_Cut]:
 
 def _page_cuts(folder: Path) -> Iterator[_Cut]:
     for page in read_pages(folder):
-        image = cv2.imread(str(page.image), cv2.IMREAD_GRAYSCALE)
-        if image is None:
-            raise UsageError(
-                f"{page.image} is not an image", remedy="Repair the file or take it out of the corpus."
-            )
-        grey = np.asarray(image, dtype=np.uint8)
-        for line, strip in zip(page.lines, cut_lines(grey, page.lines, PAD), strict=True):
+        strips = cut_lines(read_picture(page), page.lines, PAD)
+        for line, strip in zip(page.lines, strips, strict=True):
             scale = (1 + 2 * PAD[0]) * NOMINAL / strip.image.shape[0]
             mask = None if strip.mask is None else _scaled(strip.mask, scale)
             yield _Cut(

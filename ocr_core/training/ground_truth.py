@@ -11,6 +11,10 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+import cv2
+import numpy as np
+
+from ocr_core.errors import UsageError
 from ocr_core.ground_truth import (
     CutLine,
     Points,
@@ -52,6 +56,20 @@ def cuttable(page: TruthPage) -> TruthPage:
             line for line in page.lines if line.text.strip() and (len(line.baseline) or len(line.outline))
         ),
     )
+
+
+def read_picture(page: TruthPage) -> GreyImage:
+    """The image beside a page, grey uint8 [height, width].
+
+    Raises:
+        UsageError: it is no image.
+    """
+    image = cv2.imread(str(page.image), cv2.IMREAD_GRAYSCALE)
+    if image is None:
+        raise UsageError(
+            f"{page.image} is not an image", remedy="Repair the file or take it out of the corpus."
+        )
+    return np.asarray(image, dtype=np.uint8)
 
 
 def shape_of(line: TruthLine) -> tuple[Points, Points]:

@@ -1,4 +1,4 @@
-"""LoRA fine-tuning of a Qwen-VL model on transcribed lines; an interrupted run goes on after its last finished epoch."""
+"""LoRA fine-tuning of a Qwen-VL model on transcribed lines and pages; an interrupted run goes on after its last epoch."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ocr_core.errors import UsageError
 from ocr_core.models.card import DataSource, Figure, ModelCard, write_card
 from ocr_core.models.remote import REMOTE, verified_folder
 from ocr_core.recognizers.device import torch_device
@@ -26,14 +26,12 @@ from ocr_core.recognizers.qwen_inputs import Request, model_inputs, prepare
 from ocr_core.recognizers.qwen_pull import KIND, qwen_stamp
 from ocr_core.recognizers.qwen_settings import QwenSettings
 from ocr_core.records import EngineStamp
-from ocr_core.training.cache import LineCache
-from ocr_core.training.cache import prepare as prepare_cache
 from ocr_core.training.checkpoints import CHECKPOINT, load_checkpoint, other_run, save_checkpoint
 from ocr_core.training.lora import adapt, adapters_of, merge, set_adapters
 from ocr_core.training.metrics import ErrorRates, error_rates
 from ocr_core.training.qwen_lora_config import QwenLoraSettings
-from ocr_core.training.trocr import epoch_rows, nominal, rate_at
-from ocr_core.training.trocr_augment import distorted
+from ocr_core.training.qwen_samples import Samples, samples_of
+from ocr_core.training.trocr import epoch_rows, rate_at
 
 logger = logging.getLogger(__name__)
 
@@ -46,14 +44,13 @@ _COPIED = (
     "*.jinja",
 )
 """What a model folder has beside weights and configuration."""
-_BATCH = 8
 
 
 @dataclass(slots=True)
 class _Run:
     settings: QwenLoraSettings
     loaded: QwenFolder
-    cache: LineCache
+    samples: tuple[Samples, ...]
     optimiser: torch.optim.Optimizer
     epoch: int = 0
     step: int = 0
@@ -70,7 +67,7 @@ def train_qwen_lora(settings: QwenLoraSettings) -> Path:
     the end `NAME/`, the model with its adapters added in, and its card `NAME.json`.
 
     Raises:
-        UsageError: a corpus cannot be read, has no line to train on, or no layer is to be adapted.
+        UsageError: a corpus cannot be read, there is nothing to train on, or no layer is to be adapted.
         ModelError: the model to begin with is not whole, or the checkpoint belongs to another one.
     """
     if settings.run.threads:
@@ -126,13 +123,12 @@ def loss_of(model: Any, batch: dict[str, Any]) -> Tensor:
 
 def _start(settings: QwenLoraSettings, source: Path) -> _Run:
     settings.run.folder.mkdir(parents=True, exist_ok=True)
-    cache = LineCache(prepare_cache(settings))
-    if not cache.rows("train"):
-        raise UsageError("there is no line to train on", remedy="Correct the corpora of the configuration.")
     device = torch_device(settings.run.device)
     half = device.type != "cpu" if settings.run.precision == "auto" else settings.run.precision == "bf16"
     loaded = load_folder(source, torch.bfloat16 if half else torch.float32)
     model: Any = loaded.model
+    tokenizer: Any = loaded.tokenizer
+    samples = samples_of(settings, lambda text: len(tokenizer(text)["input_ids"]))
     model.to(device)
     torch.manual_seed(settings.run.seed)
     own = settings.adapters
@@ -144,22 +140,27 @@ def _start(settings: QwenLoraSettings, source: Path) -> _Run:
     optimiser = torch.optim.AdamW(
         learning, lr=settings.schedule.rate, weight_decay=settings.schedule.weight_decay
     )
-    run = _Run(settings, loaded, cache, optimiser)
+    run = _Run(settings, loaded, samples, optimiser)
     if (settings.run.folder / CHECKPOINT).exists():
         _resume(run)
     logger.info(
-        "%d lines to train on, %d held out, %d adapted layers with %d values on %s; from epoch %d",
-        len(cache.rows("train")), len(cache.rows("dev")), count, sum(p.numel() for p in learning), device, run.epoch,
+        "%s; %d adapted layers with %d values on %s; from epoch %d",
+        ", ".join(f"{len(s.rows('train'))} {s.kind}s to train on, {len(s.rows('dev'))} held out" for s in samples),
+        count, sum(p.numel() for p in learning), device, run.epoch,
     )  # fmt: skip
     return run
 
 
-def _requests(run: _Run, rows: Sequence[int], rng: np.random.Generator | None = None) -> list[Request]:
-    own = run.settings
-    pictures = [nominal(run.cache[row]) for row in rows]
-    if rng is not None:
-        pictures = [distorted(picture, rng, own.augment) for picture in pictures]
-    return [Request(picture, own.prompt, own.line_pixels, own.line_tokens) for picture in pictures]
+def _steps(run: _Run, rng: np.random.Generator) -> list[tuple[Samples, list[int]]]:
+    """What each step of an epoch learns from."""
+    steps: list[tuple[Samples, list[int]]] = []
+    for samples in run.samples:
+        corpora = [corpus for corpus in run.settings.corpora if samples.rows("train", corpus.name)]
+        rows = epoch_rows(corpora, samples.per_epoch, samples, rng)
+        steps += [
+            (samples, rows[start : start + samples.batch]) for start in range(0, len(rows), samples.batch)
+        ]
+    return [steps[i] for i in rng.permutation(len(steps))]
 
 
 def _epoch(run: _Run) -> float:
@@ -167,18 +168,15 @@ def _epoch(run: _Run) -> float:
     settings, schedule = run.settings, run.settings.schedule
     rng = np.random.default_rng([settings.run.seed, run.epoch])
     torch.manual_seed(settings.run.seed * 10_007 + run.epoch)  # what dropout drops
-    rows = epoch_rows(settings.corpora, schedule.samples_per_epoch, run.cache, rng)
-    size = schedule.batch or _BATCH
-    steps = -(-len(rows) // size)
+    steps = _steps(run, rng)
     model: Any = run.loaded.model
     model.train()
     total = 0.0
-    for number in range(steps):
+    for number, (samples, rows) in enumerate(steps):
         for group in run.optimiser.param_groups:
-            group["lr"] = rate_at(run.epoch * steps + number, steps * schedule.epochs, schedule)
-        some = rows[number * size : (number + 1) * size]
-        texts = [run.cache.table["text"][row] for row in some]
-        loss = loss_of(model, labelled(run.loaded, _requests(run, some, rng), texts))
+            group["lr"] = rate_at(run.epoch * len(steps) + number, len(steps) * schedule.epochs, schedule)
+        requests = [samples.request(row, rng) for row in rows]
+        loss = loss_of(model, labelled(run.loaded, requests, [samples.text(row) for row in rows]))
         loss.backward()
         norm = nn.utils.clip_grad_norm_([p for p in model.parameters() if p.requires_grad], schedule.clip)
         if bool(torch.isfinite(norm)):
@@ -188,25 +186,25 @@ def _epoch(run: _Run) -> float:
         run.optimiser.zero_grad()
         run.step += 1
         total += float(loss.detach())
-    return total / steps
+    return total / len(steps)
 
 
 def _evaluate(run: _Run) -> dict[str, ErrorRates]:
-    """Error rates of each corpus on held-out lines, or on those of the training where none are held out."""
+    """Error rates of each corpus on what is held out, or on what was learnt where nothing is; pages are read as a whole."""
     own = run.settings
-    settings = QwenSettings(mode="line", prompt=own.prompt, line_pixels=own.line_pixels, retries=0)
+    settings = QwenSettings(prompt=own.prompt, retries=0)
     model: Any = run.loaded.model
     stamp = EngineStamp(own.name, own.version)
     reader = QwenRecognizer(run.loaded, stamp, settings, str(model.device), cast=False)
     rates: dict[str, ErrorRates] = {}
-    split = "dev" if run.cache.rows("dev") else "train"
-    for corpus in own.corpora:
-        rows = run.cache.rows(split, corpus.name)
+    for samples, corpus in product(run.samples, own.corpora):
+        rows = samples.rows("dev" if samples.rows("dev") else "train", corpus.name)
         rows = rows[:: max(1, -(-len(rows) // own.schedule.evaluate_lines))]
         if rows:
-            answers = reader.readings(_requests(run, rows))
+            answers = reader.readings([samples.request(row) for row in rows])
             texts = [answer.text if isinstance(answer, Reading) else "" for answer in answers]
-            rates[corpus.name] = error_rates([run.cache.table["text"][row] for row in rows], texts)
+            name = corpus.name if samples.kind == "line" else f"{corpus.name} by page"
+            rates[name] = error_rates([" ".join(samples.text(row).split()) for row in rows], texts)
     return rates
 
 
@@ -267,11 +265,11 @@ def _write(run: _Run, source: Path) -> Path:
         for path in source.glob(pattern):
             shutil.copyfile(path, folder / path.name)
     load_folder(folder)  # what cannot be read again is no result
-    stamp = qwen_stamp(
-        QwenSettings(model=str(folder), prompt=settings.prompt, line_pixels=settings.line_pixels)
-    )
-    held = (
-        "held-out documents" if run.cache.rows("dev") else "the lines of the training, for none were held out"
+    kept = {name: getattr(settings, name) for name in ("prompt", "line_pixels", "page_pixels")}
+    stamp = qwen_stamp(QwenSettings(model=str(folder), **kept))
+    held = "; ".join(
+        f"of {s.kind}s of {'held-out documents' if s.rows('dev') else 'the training, for none were held out'}"
+        for s in run.samples
     )
     card = ModelCard(
         name=settings.name,
@@ -289,7 +287,7 @@ def _write(run: _Run, source: Path) -> Path:
         ),
         settings=stamp.settings,
         notes=f"LoRA (rank {settings.adapters.rank}) on {Path(settings.init).name}, {run.epoch} epochs, {run.step} steps; "
-        f"the sha256 is that of the list of the folder's files. Error rates of single lines of {held}.",
+        f"the sha256 is that of the list of the folder's files. Error rates {held}.",
     )
     write_card(settings.run.folder / f"{settings.name}.json", card)
     return folder

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
@@ -36,8 +37,11 @@ class QwenLoraSettings(Settings):
     Attributes:
         init: what training begins with: the name of a pulled model, or the folder of a Qwen-VL model.
         data: the folder that the corpora's paths start from.
-        prompt: the question that lines are read with later, too.
-        line_pixels, line_tokens: as in `QwenSettings`.
+        learn: lines, the whole pages of corpora of PAGE and ALTO files, or both: what the model is to read later.
+        prompt: the question that they are read with later, too.
+        line_pixels, line_tokens, page_pixels, page_tokens: as in `QwenSettings`; longer pages are left out.
+        page_batch: pages of a step, which are long; lines and pages are never in one step.
+        pages_per_epoch: pages of an epoch; 0: every page once.
         augment: strength of perspective and elastic distortion, 0 for none.
     """
 
@@ -46,9 +50,14 @@ class QwenLoraSettings(Settings):
     init: str = NAME
     data: Path
     corpora: tuple[CorpusSettings, ...] = Field(min_length=1)
+    learn: Literal["lines", "pages", "both"] = "lines"
     prompt: PromptName = "card"
     line_pixels: int = Field(200_704, ge=3136, le=4_000_000)
     line_tokens: int = Field(128, ge=1, le=2048)
+    page_pixels: int = Field(1_440_000, ge=3136, le=16_000_000)
+    page_tokens: int = Field(1024, ge=1, le=8192)
+    page_batch: int = Field(1, ge=1)
+    pages_per_epoch: int = Field(0, ge=0)
     augment: float = Field(0.5, ge=0, le=3)
     adapters: AdapterSettings = AdapterSettings()
     schedule: TrocrScheduleSettings = TrocrScheduleSettings(epochs=3, rate=2e-4, batch=8, patience=2)

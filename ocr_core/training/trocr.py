@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -200,8 +200,12 @@ def _loss(run: _Run, rows: Sequence[int], rng: np.random.Generator) -> Tensor:
     return loss
 
 
+class Rows(Protocol):
+    def rows(self, split: str, corpus: str | None = None) -> list[int]: ...
+
+
 def epoch_rows(
-    corpora: Sequence[CorpusSettings], samples: int, cache: LineCache, rng: np.random.Generator
+    corpora: Sequence[CorpusSettings], samples: int, cache: Rows, rng: np.random.Generator
 ) -> list[int]:
     """Rows of the cache that an epoch learns from, shuffled: `samples` of them, of each corpus its share; 0: all once."""
     total = sum(c.share for c in corpora)

@@ -1,9 +1,10 @@
-"""LoRA: the tiny model learns lines by heart, what is merged reads as the adapters did, an interrupted run loses nothing."""
+"""LoRA: the tiny model learns lines and pages by heart, what is merged reads as adapters did, nothing is lost."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import cv2
 import pytest
@@ -12,15 +13,18 @@ from torch import nn
 
 from ocr_core.errors import ModelError, UsageError
 from ocr_core.ground_truth import read_page
+from ocr_core.imaging.geometry import page_picture
 from ocr_core.models import read_card
-from ocr_core.recognizers.qwen import Reading
+from ocr_core.recognizers.qwen import QwenPageRecognizer, Reading
 from ocr_core.recognizers.qwen_inputs import Request
 from ocr_core.recognizers.qwen_pull import load_qwen
 from ocr_core.recognizers.qwen_settings import QwenSettings
+from ocr_core.records import PagePicture, PageText
 from ocr_core.training.cache import LineCache, prepare
 from ocr_core.training.lora import Adapted, adapt, adapters_of, merge, set_adapters
 from ocr_core.training.qwen_lora import train_qwen_lora
 from ocr_core.training.qwen_lora_config import LANGUAGE_MODEL, QwenLoraSettings
+from ocr_core.training.qwen_samples import samples_of
 from ocr_core.training.settings import load_settings
 from ocr_core.training.trocr import nominal
 from tests.conftest import ROOT
@@ -108,6 +112,75 @@ def test_an_interrupted_run_ends_as_one_that_was_not(
     with pytest.raises(ModelError, match="another model"):
         smaller = interrupted.adapters.model_copy(update={"rank": 4})
         train_qwen_lora(interrupted.model_copy(update={"adapters": smaller}))
+
+
+@pytest.fixture
+def page_settings(tmp_path: Path) -> QwenLoraSettings:
+    """The head of an Arabic page of the samples, as a PAGE file beside its image, to be learnt as lines and as a whole."""
+    (folder := tmp_path / "pages").mkdir()
+    tree = ElementTree.parse(ROOT / "samples/ground_truth/synthetic-arithmetic.xml")
+    for region in tree.iterfind(".//{*}TextRegion"):
+        for line in region.findall("{*}TextLine")[3:]:
+            region.remove(line)
+    tree.write(folder / "head.xml", encoding="utf-8")
+    page = cv2.imread(str(ROOT / "samples/archive/arabic/synthetic-arithmetic.jpg"), cv2.IMREAD_GRAYSCALE)
+    bottom = max(int(line.polygon[:, 1].max()) for line in read_page(folder / "head.xml").lines)
+    cv2.imwrite(str(folder / "head.png"), page[: bottom + 20])
+    plain = settings(tmp_path, tmp_path / "tiny", tmp_path, epochs=3, batch=3, samples_per_epoch=3 * 30)
+    corpus = {"name": "letters", "path": "pages", "dev_fraction": 0}
+    more = {
+        "corpora": [corpus],
+        "learn": "both",
+        "page_pixels": 28_224,
+        "page_tokens": 200,
+        "pages_per_epoch": 50,
+    }
+    return QwenLoraSettings.model_validate(plain.model_dump() | more)
+
+
+def test_whole_pages_are_learnt_beside_lines_as_page_mode_asks_for_them(
+    page_settings: QwenLoraSettings,
+) -> None:
+    samples = samples_of(page_settings, words_in)
+    lessons = [Lesson(s.request(row), s.text(row)) for s in samples for row in s.rows("train")]
+    lines, whole = [lesson.text for lesson in lessons[:-1]], lessons[-1].text
+    assert whole.split("\n") == lines
+    see_apart(save_tiny_qwen(Path(page_settings.init), [whole], spread=0.1), lessons)
+    folder = train_qwen_lora(page_settings)
+    own = page_settings.model_dump(include={"line_pixels", "line_tokens", "page_pixels", "page_tokens"})
+    reader = load_qwen(QwenSettings(model=str(folder), retries=0, **own), device="cpu")
+    assert isinstance(reader, QwenPageRecognizer)
+    page = cv2.imread(str(page_settings.data / "pages/head.png"), cv2.IMREAD_GRAYSCALE)
+    [read] = reader.recognize_pages(
+        [PagePicture("p-00001", page_picture(page, 0, page_settings.page_pixels))]
+    )
+    assert isinstance(read, PageText)
+    assert [" ".join(word.text for word in row) for row in read.rows] == lines
+    single = reader.readings([lesson.request for lesson in lessons[:-1]])
+    assert [answer.text for answer in single if isinstance(answer, Reading)] == lines
+    figures = {
+        figure.name: figure.value for figure in read_card(page_settings.run.folder / "tuned.json").figures
+    }
+    assert figures["CER letters"] == figures["CER letters by page"] == 0
+
+
+def test_pages_that_cannot_be_learnt_whole_are_left_out(page_settings: QwenLoraSettings) -> None:
+    whole = page_settings.model_copy(update={"learn": "pages"})
+    [pages] = samples_of(whole, words_in)
+    assert len(pages.rows("train")) == 1
+    with pytest.raises(UsageError, match="no page to train on"):
+        samples_of(whole, lambda text: page_settings.page_tokens)
+    path = page_settings.data / "pages" / "head.xml"
+    first = read_page(path).lines[0].text
+    path.write_text(path.read_text("utf-8").replace(first, "[...]"), "utf-8")
+    with pytest.raises(UsageError, match="no page to train on"):
+        samples_of(whole, words_in)
+    [lines] = samples_of(page_settings.model_copy(update={"learn": "lines"}), words_in)
+    assert len(lines.rows("train")) == 2
+
+
+def words_in(text: str) -> int:
+    return len(text.split())
 
 
 class Net(nn.Module):

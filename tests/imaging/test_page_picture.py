@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ocr_core.pipeline.prepare import page_picture
+from ocr_core.imaging.geometry import page_picture
 
 
 @pytest.mark.parametrize(
