@@ -11,8 +11,10 @@ from typing import Any
 
 import torch
 
-from ocr_core.recognizers.qwen_file import load_folder
-from ocr_core.recognizers.qwen_inputs import Request
+from ocr_core.errors import PageError
+from ocr_core.recognizers.qwen import Reading
+from ocr_core.recognizers.qwen_file import QwenFolder, load_folder
+from ocr_core.recognizers.qwen_inputs import Request, model_inputs, prepare
 from ocr_core.recognizers.qwen_settings import PROMPTS, QwenSettings
 from ocr_core.training.qwen_lora import labelled
 
@@ -178,6 +180,17 @@ def _seen(model: Any, batch: dict[str, torch.Tensor]) -> dict[str, Any]:
     pictures = batch["input_ids"][..., None] == model.config.image_token_id
     given = {k: kept[0][k] for k in ("attention_mask", "position_ids")}
     return given | {"pictures": pictures, "features": kept[0]["inputs_embeds"], "use_cache": False}
+
+
+def inputs_of(loaded: QwenFolder, requests: Sequence[Request]) -> Any:
+    """What the model is given for requests."""
+    return model_inputs(loaded, prepare(loaded, requests))
+
+
+def good(answers: Sequence[Reading | PageError]) -> list[Reading]:
+    """The answers, none of which has failed."""
+    assert all(isinstance(answer, Reading) for answer in answers)
+    return list(answers)  # type: ignore[arg-type]
 
 
 def arabic_lessons(samples: Path, settings: QwenSettings) -> list[Lesson]:
