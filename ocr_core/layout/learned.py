@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocr_core.layout.baselines import Baseline, enlarged, find_baselines
+from ocr_core.layout.borne_out import borne_out
 from ocr_core.layout.classical import MAX_LINES, ClassicalSegmenter
 from ocr_core.layout.compose import layout_of, outlined
 from ocr_core.layout.ink import find_marks, ink_of, line_pitch
@@ -41,7 +42,7 @@ class LearnedSegmenter:
     def __init__(self, network: Callable[[GreyImage], LineMaps], weights: str) -> None:
         self._network = network
         self._classical = ClassicalSegmenter()
-        self.version = f"2-{weights}-{self._classical.version}"
+        self.version = f"3-{weights}-{self._classical.version}"
 
     def segment(self, page: CleanPage, page_id: str) -> Layout:
         if page.blank:
@@ -51,27 +52,33 @@ class LearnedSegmenter:
         if marks is None or ink is None:
             return Layout(page_id, ())
         pitch = line_pitch(ink)
-        baselines = self._baselines(page.grey, pitch)
+        baselines, doubtful = self._baselines(page.grey, pitch)
         gutter = find_gutter(ink.mask, pitch, baselines)
         baselines = cut_at(gutter, baselines, pitch)
         # Writing much smaller than the page's looks like dirt until it is known that a line runs there.
-        ink = ink_of(marks, _bands(baselines, page.grey.shape)) or ink
-        ridges = [Ridge(b.x0, b.ys - _MIDDLE * b.height, b.sure, b.height) for b in baselines]
-        found = outlined(ink, ridges, _MIDDLE)
+        ink = ink_of(marks, _bands(baselines + doubtful, page.grey.shape)) or ink
+        ridges, others = ([_ridge(b) for b in lines] for lines in (baselines, doubtful))
+        found = outlined(ink, ridges + borne_out(others, ink, ridges), _MIDDLE)
         if not found or len(found) > MAX_LINES:
             log.debug("%s: the network finds %d lines", page_id, len(found))
             return self._classical.segment(page, page_id)
         return layout_of(page, page_id, found, gutter)
 
-    def _baselines(self, grey: GreyImage, pitch: float) -> list[Baseline]:
-        """The baselines in pixels of `grey`, found where lines are about as far apart as on the pages it was trained on."""
+    def _baselines(self, grey: GreyImage, pitch: float) -> tuple[list[Baseline], list[Baseline]]:
+        """Sure and doubtful baselines in pixels of `grey`, found where lines are about as far apart as on the pages it was
+        trained on."""
         share = min(1.0, _PITCH / pitch)
         if share > _WHOLE:
             return find_baselines(self._network(grey), grey.shape)
         size = (max(32, round(grey.shape[1] * share)), max(32, round(grey.shape[0] * share)))
         small = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
-        found = find_baselines(self._network(small), small.shape)
-        return [enlarged(b, grey.shape[1] / size[0], grey.shape[0] / size[1]) for b in found]
+        across, down = grey.shape[1] / size[0], grey.shape[0] / size[1]
+        sure, doubtful = find_baselines(self._network(small), small.shape)
+        return [enlarged(b, across, down) for b in sure], [enlarged(b, across, down) for b in doubtful]
+
+
+def _ridge(line: Baseline) -> Ridge:
+    return Ridge(line.x0, line.ys - _MIDDLE * line.height, line.sure, line.height)
 
 
 def _bands(baselines: list[Baseline], shape: tuple[int, ...]) -> NDArray[np.uint8]:
