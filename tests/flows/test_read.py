@@ -131,9 +131,9 @@ def test_the_right_page_of_an_arabic_spread_comes_first_though_it_begins_lower()
 
 def test_what_is_written_up_the_margin_comes_last_where_columns_are_read_from_the_right() -> None:
     page = two_columns()
-    lines = [replace(line, region=MARGIN if n == 2 else line.region) for n, line in enumerate(page.lines)]
+    lines = [replace(line, region=MARGIN if n == 0 else line.region) for n, line in enumerate(page.lines)]
     result = read(replace(page, lines=tuple(lines)), [Script.ARABIC] * 4)
-    assert "".join(r.transcript.text for r in result.lines if r.transcript) == "4123"
+    assert "".join(r.transcript.text for r in result.lines if r.transcript) == "3421"
 
 
 def lower(points: tuple[Point, ...]) -> tuple[Point, ...]:
