@@ -24,7 +24,7 @@ GreyImage = NDArray[np.uint8]  # [height, width], 0 black … 255 white
 PageArray = NDArray[np.uint8]  # [height, width] grey or [height, width, 3] RGB
 
 
-TEXT, CELL = "text", "cell"
+TEXT, CELL, MARGIN = "text", "cell", "marginalia"
 """Regions of a page: lines of writing, and what stands by itself, as in the cells of a form."""
 
 
@@ -192,7 +192,7 @@ class CleanPage:
 @dataclass(frozen=True, slots=True)
 class Line:
     """A line of writing. `polygon` is closed implicitly; `baseline` runs in reading direction of the script
-    where known, else left to right. `region` is `TEXT`, `CELL` or a page of a spread."""
+    where known, else left to right. `region` is `TEXT`, `CELL`, `MARGIN` (up or down it) or a page of a spread."""
 
     line_id: str
     order: int

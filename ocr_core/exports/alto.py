@@ -86,6 +86,8 @@ def _page(page: ExportPage, engines: dict[EngineStamp, str]) -> etree._Element:
 
 def _block(block: Block, number: int, engines: dict[EngineStamp, str]) -> etree._Element:
     element = E.TextBlock(ID=f"b{number}", BASEDIRECTION=block.direction, **_place(block.box))
+    if block.turn:
+        element.set("ROTATION", str(block.turn))  # against the clock, by which the text was turned
     element.extend(_line(line, engines) for line in block.lines)
     return element
 

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import itertools
 import unicodedata
+from dataclasses import replace
 from typing import Final
 
 from ocr_core.exports.glyphless import ASCENT, DESCENT, WIDTH, GlyphlessFont
 from ocr_core.exports.model import ExportLine, ExportPage
+from ocr_core.exports.turned import turned_box, turned_points
 from ocr_core.exports.words import direction_of
 
 _GAP: Final = 0.25  # between words at least, in font sizes: below a tenth, readers take two words for one
@@ -46,13 +48,17 @@ def painted(word: str) -> str:
 
 
 def _line(line: ExportLine, font: GlyphlessFont, page_height: int, scale: float) -> str:
+    turn, line = line.turn, upright(line)
     size = _size(line)
-    y = page_height - _base(line, size)
+    base = _base(line, size)
+    along = {0: (1, 0), 90: (0, 1), 180: (-1, 0), 270: (0, -1)}[turn]
+    matrix = f"{along[0]} {along[1]} {-along[1]} {along[0]}"
     operators = [f"/F {_number(size * scale)} Tf"]
 
     def show(text: str, left: float, right: float) -> None:
         stretch = 100 * (right - left) / (len(text) * size * WIDTH / 1000)
-        place = f"1 0 0 1 {_number(left * scale)} {_number(y * scale)} Tm"
+        x, y = left * along[0] + base * along[1], page_height + left * along[1] - base * along[0]
+        place = f"{matrix} {_number(x * scale)} {_number(y * scale)} Tm"
         operators.append(f"{_number(stretch)} Tz {place} <{font.encode(text).hex()}> Tj")
 
     spans = _spans(line, _GAP * size)
@@ -63,6 +69,15 @@ def _line(line: ExportLine, font: GlyphlessFont, page_height: int, scale: float)
             if 0 < start - end < 4 * size:
                 show(" ", end, start)
     return "\n".join(operators)
+
+
+def upright(line: ExportLine) -> ExportLine:
+    """A line and its words after its turn about the origin of the image: level, from left to right."""
+    if not line.turn:
+        return line
+    words = tuple(replace(word, box=turned_box(word.box, line.turn)) for word in line.words)
+    baseline = turned_points(line.baseline, line.turn)
+    return replace(line, box=turned_box(line.box, line.turn), baseline=baseline, words=words, turn=0)
 
 
 def _spans(line: ExportLine, gap: float) -> list[tuple[float, float]]:

@@ -73,6 +73,8 @@ def _page(page: ExportPage, context: Context) -> etree._Element:
 
 def _line(line: ExportLine) -> etree._Element:
     title = f"{_box(line.box)}; poly {' '.join(f'{x} {y}' for x, y in line.polygon)}{_baseline(line)}"
+    if line.turn:
+        title += f"; textangle {line.turn}"
     if line.confidence is not None:
         title += f"; x_conf {100 * line.confidence:.2f}"
     element = E.span({"class": "ocr_line", "id": f"l{line.line_id}", "dir": line.direction, "title": title})

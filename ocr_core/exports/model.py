@@ -36,6 +36,7 @@ class ExportLine:
     Attributes:
         number: from 1, in reading order.
         engine: who read it; its name is empty while the line waits for an engine.
+        turn: by how much the line has to be turned clockwise to be read: 0, 90, 180, 270.
     """
 
     line_id: str
@@ -52,6 +53,7 @@ class ExportLine:
     engine: EngineStamp
     flags: tuple[str, ...]
     words: tuple[PlacedWord, ...]
+    turn: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class ExportPage:
         name_is_shared: another document of the collection has this path, but for its suffix.
         run_id, created_at: the run that read it, and when that was published.
         warraq_version: of the run; empty where it is not known.
+        rotation: by how much it was turned clockwise to stand upright: 0, 90, 180, 270.
     """
 
     page_id: str
@@ -85,6 +88,7 @@ class ExportPage:
     created_at: datetime
     warraq_version: str
     lines: tuple[ExportLine, ...]
+    rotation: int = 0
 
     @property
     def engines(self) -> tuple[EngineStamp, ...]:
@@ -94,10 +98,11 @@ class ExportPage:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Lines that follow each other in one region and direction."""
+    """Lines that follow each other in one region, direction and turn."""
 
     region: str
     direction: str
+    turn: int
     lines: tuple[ExportLine, ...]
 
     @property
@@ -107,8 +112,8 @@ class Block:
 
 def blocks(page: ExportPage) -> Iterator[Block]:
     """The lines of a page by region, in reading order."""
-    for (region, direction), lines in groupby(page.lines, key=lambda line: (line.region, line.direction)):
-        yield Block(region, direction, tuple(lines))
+    for place, lines in groupby(page.lines, key=lambda line: (line.region, line.direction, line.turn)):
+        yield Block(*place, tuple(lines))
 
 
 def around(boxes: Iterable[Box]) -> Box:

@@ -109,6 +109,9 @@ def _region(block: Block, own_id: str, page: ExportPage) -> etree._Element:
         element.set("type", block.region)
     elif block.region != "text":
         element.set("custom", f"structure {{type:{block.region.translate(_NO_BRACES)};}}")
+    if block.turn:
+        # By which the region is to be turned clockwise; the schema wants more than -180 and at most 180.
+        element.set("orientation", str(block.turn if block.turn <= 180 else block.turn - 360))
     element.set("readingDirection", _DIRECTIONS.get(block.direction, "left-to-right"))
     element.extend(_line(line, page.engines) for line in block.lines)
     return element

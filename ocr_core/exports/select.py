@@ -14,6 +14,7 @@ from ocr_core.config import PageRange
 from ocr_core.errors import LibraryError, NothingToDo, UsageError
 from ocr_core.exports.human import Which, has_written_lines, only_written, with_words, written_lines
 from ocr_core.exports.model import ExportLine, ExportPage, PlacedWord, fit
+from ocr_core.exports.turned import turn_of
 from ocr_core.exports.words import divide
 from ocr_core.library import Library
 from ocr_core.records import Box, EngineStamp, Point
@@ -28,7 +29,8 @@ _HEADS: Final = """
 WITH named AS (
   SELECT p.page_id, p.doc_id, p.collection, p.root, p.source_path, p.media_type, p.page_number AS number,
          greatest(coalesce(d.pages, 1), p.page_number) AS pages_of_document,
-         p.origin, p.width, p.height, p.dpi, p.script, p.status, p.confidence, p.run_id, p.created_at,
+         p.origin, p.width, p.height, coalesce(p.rotation, 0) AS rotation, p.dpi, p.script,
+         p.status, p.confidence, p.run_id, p.created_at,
          coalesce(r.warraq_version, '') AS warraq_version,
          min(p.doc_id) OVER same_name <> max(p.doc_id) OVER same_name AS name_is_shared
   FROM pages p LEFT JOIN documents d USING (doc_id) LEFT JOIN runs r ON r.run_id = p.run_id
@@ -221,7 +223,7 @@ def _page(head: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> ExportP
 
 
 def export_line(row: Mapping[str, Any], number: int, page: Mapping[str, Any]) -> ExportLine:
-    """A line from its row of `lines`; `page` tells the `width` and `height` of its page, 0 or None where unknown."""
+    """A line from its row of `lines`; of its page `page` tells `width`, `height` and `rotation`, 0 or None where unknown."""
     sheet = Box(0, 0, max(1, page["width"] or 1), max(1, page["height"] or 1))
     box = _inside(Box(row["x0"], row["y0"], row["x1"], row["y1"]), sheet)
     polygon = _points(row["polygon_x"], row["polygon_y"], sheet)
@@ -229,6 +231,7 @@ def export_line(row: Mapping[str, Any], number: int, page: Mapping[str, Any]) ->
         right, bottom = box.x1 - 1, box.y1 - 1
         polygon = ((box.x0, box.y0), (right, box.y0), (right, bottom), (box.x0, bottom))
     baseline = _points(row["baseline_x"], row["baseline_y"], sheet)
+    turn = turn_of(baseline, page["rotation"] or 0)
     text, direction = fit(row["text"] or ""), row["direction"] or "ltr"
     return ExportLine(
         line_id=row["line_id"],
@@ -246,7 +249,8 @@ def export_line(row: Mapping[str, Any], number: int, page: Mapping[str, Any]) ->
             fit(row["engine"] or ""), fit(row["engine_version"] or ""), fit(row["model_sha256"] or "")
         ),
         flags=tuple(fit(flag) for flag in row["flags"] or ()),
-        words=_measured(row, text, sheet) or divide(text.split(), box, polygon, direction),
+        words=_measured(row, text, sheet) or divide(text.split(), box, polygon, direction, turn),
+        turn=turn,
     )
 
 

@@ -108,6 +108,8 @@ def _surface(page: ExportPage, context: Context) -> etree._Element:
     for line in page.lines:
         zone = E.zone(type="line", points=" ".join(f"{x},{y}" for x, y in line.polygon))
         zone.set(_XML_ID, f"p{page.number}-l{line.number}")
+        if line.turn:
+            zone.set("rotate", str(360 - line.turn))  # clockwise, by which the text was turned
         surface.append(zone)
     return surface
 

@@ -77,6 +77,7 @@ def _line(line: ExportLine) -> dict[str, Any]:
         "baseline": line.baseline,
         "region": line.region,
         "direction": line.direction,
+        "turn": line.turn,
         "script": line.script,
         "hand": line.hand,
         "engine": line.engine.name,

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from ocr_core.exports.model import PlacedWord
+from ocr_core.exports.turned import turned_box, turned_points
 from ocr_core.records import Box, Point
 
 _SPACE = 0.7
@@ -13,14 +14,16 @@ _SPACE = 0.7
 
 
 def divide(
-    words: Sequence[str], box: Box, polygon: Sequence[Point], direction: str
+    words: Sequence[str], box: Box, polygon: Sequence[Point], direction: str, turn: int = 0
 ) -> tuple[PlacedWord, ...]:
     """Words placed along a line by their number of characters; their heights follow the line's outline.
 
     Args:
         words: in logical order.
         direction: of the line, `ltr` or `rtl`.
+        turn: by how much the line has to be turned clockwise to be read.
     """
+    box, polygon = turned_box(box, turn), turned_points(polygon, turn)
     lengths = [max(1, sum(not unicodedata.combining(c) for c in word)) for word in words]
     scale = box.width / (sum(lengths) + _SPACE * max(0, len(words) - 1)) if words else 0.0
     placed: dict[int, PlacedWord] = {}
@@ -30,7 +33,7 @@ def divide(
         x0 = min(round(left), box.x1 - 1)
         x1 = max(x0 + 1, min(round(right), box.x1))
         y0, y1 = _heights(polygon, x0, x1, box)
-        placed[index] = PlacedWord(words[index], Box(x0, y0, x1, y1), None, measured=False)
+        placed[index] = PlacedWord(words[index], turned_box(Box(x0, y0, x1, y1), -turn), None, measured=False)
         left = right + scale * _SPACE
     return tuple(placed[index] for index in range(len(words)))
 

@@ -54,6 +54,16 @@ def assign_ink(ink: Ink, ridges: list[Ridge]) -> tuple[NDArray[np.intp], NDArray
     return xs, ys, np.where(inside, owner, np.where(np.abs(offset) < 0.6, nearest, -1))
 
 
+def core_ink(ink: Ink, ridge: Ridge) -> NDArray[np.int32]:
+    """The component of each ink pixel that certainly belongs to a line, were it alone on the page: [n]."""
+    height, width = ink.mask.shape
+    columns = np.arange(max(0, ridge.x0), min(width, ridge.x1))
+    reach = round(_CORE * ridge.pitch)
+    rows = np.rint(ridge.ys[columns - ridge.x0]).astype(int) + np.arange(-reach, reach + 1)[:, None]
+    labels = np.where((rows >= 0) & (rows < height), ink.labels[rows.clip(0, height - 1), columns], 0)
+    return labels[labels > 0]
+
+
 def _nearest(
     ridges: list[Ridge], width: int, xs: NDArray[np.intp], ys: NDArray[np.intp], beside: float, reach: float
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:

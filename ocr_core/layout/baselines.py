@@ -32,6 +32,8 @@ _BRANCH = 2.0
 """Shares of a line's height: what branches off it is no line if it is shorter."""
 _SURE, _SURER, _SHORT = 0.6, 0.85, 1.5
 """Mean probability of a line, and of one that is shorter than so many of its heights."""
+_DOUBTFUL = 0.42
+"""Mean probability of what is a line only if the ink bears it out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +71,19 @@ class _Piece(Course):
         return self.above + self.below
 
 
-def find_baselines(maps: LineMaps, shape: tuple[int, ...]) -> list[Baseline]:
-    """The baselines of a page of `shape` [H, W] working pixels, in no order."""
-    pieces = _pieces(maps)
-    pieces = _linked(pieces, maps)
-    return [_enlarged(p, shape[1]) for p in _apart([p for p in pieces if _is_line(p)])]
+def find_baselines(maps: LineMaps, shape: tuple[int, ...]) -> tuple[list[Baseline], list[Baseline]]:
+    """The baselines of a page of `shape` [H, W] working pixels, in no order: sure ones, and others where a line may run."""
+    pieces = [p for p in _linked(_pieces(maps), maps) if len(p.ys) >= _SHORTEST * p.height]
+    lines = _apart([p for p in pieces if _is_line(p)])
+    others = [
+        p for p in pieces if not _is_line(p) and p.strength.mean() > _DOUBTFUL and not _runs_along(p, lines)
+    ]
+    return [_enlarged(p, shape[1]) for p in lines], [_enlarged(p, shape[1]) for p in others]
 
 
 def _is_line(piece: _Piece) -> bool:
-    length = len(piece.ys) / piece.height
-    return length >= _SHORTEST and float(piece.strength.mean()) > (_SURE if length > _SHORT else _SURER)
+    short = len(piece.ys) <= _SHORT * piece.height
+    return float(piece.strength.mean()) > (_SURER if short else _SURE)
 
 
 def enlarged(line: Baseline, across: float, down: float) -> Baseline:
@@ -186,20 +191,25 @@ def _apart(pieces: list[_Piece]) -> list[_Piece]:
     """Without pieces that run within a small part of a line's height of a surer one, or branch off it for a little way."""
     kept: list[_Piece] = []
     for piece in sorted(pieces, key=lambda p: float(p.strength.sum()), reverse=True):
-        for other in kept:
-            a, b = max(piece.x0, other.x0), min(piece.x1, other.x1)
-            if b - a < 0.5 * len(piece.ys):
-                continue
-            distance = np.abs(
-                piece.ys[a - piece.x0 : b - piece.x0] - other.ys[a - other.x0 : b - other.x0]
-            ).mean()
-            height = min(piece.height, other.height)
-            branch = piece.patch == other.patch and len(piece.ys) < _BRANCH * height
-            if distance < (0.6 if branch else 0.2) * height:
-                break
-        else:
+        if not _runs_along(piece, kept, branches=True):
             kept.append(piece)
     return kept
+
+
+def _runs_along(piece: _Piece, others: list[_Piece], *, branches: bool = False) -> bool:
+    """Whether a piece runs within a small part of a line's height of another one, or, if asked, branches off it."""
+    for other in others:
+        a, b = max(piece.x0, other.x0), min(piece.x1, other.x1)
+        if b - a < 0.5 * len(piece.ys):
+            continue
+        distance = np.abs(
+            piece.ys[a - piece.x0 : b - piece.x0] - other.ys[a - other.x0 : b - other.x0]
+        ).mean()
+        height = min(piece.height, other.height)
+        branch = branches and piece.patch == other.patch and len(piece.ys) < _BRANCH * height
+        if distance < (0.6 if branch else 0.2) * height:
+            return True
+    return False
 
 
 def _enlarged(piece: _Piece, width: int) -> Baseline:

@@ -17,6 +17,7 @@ from ocr_core.pipeline.signs import made_up
 from ocr_core.pipeline.whole_pages import engine_failed, of_page, read_whole_pages
 from ocr_core.recognizers.protocol import PageRecognizer, Recognizer
 from ocr_core.records import (
+    MARGIN,
     Box,
     EngineStamp,
     Failure,
@@ -322,12 +323,12 @@ def _from_the_right(lines: Sequence[Line], rotation: int) -> list[int]:
     upright = np.array(turned).reshape(2, 2)
     baselines = [np.array(line.baseline, float) @ upright.T for line in lines]
     ends = np.array([[*b.min(axis=0) - (0, 1), *b.max(axis=0) + 1] for b in baselines])
+    level = [i for i, line in enumerate(lines) if line.region != MARGIN]
     pages = [[i for i, line in enumerate(lines) if line.region == side] for side in (RIGHT, LEFT)]
-    if not all(pages) or sum(map(len, pages)) < len(
-        lines
-    ):  # no spread, or one with lines that are of neither side
-        return reading_order(ends, rtl=True)
-    return [page[i] for page in pages for i in reading_order(ends[page], rtl=True)]
+    if not all(pages) or sum(map(len, pages)) < len(level):  # no spread, or one with lines of neither side
+        pages = [level]
+    aside = [i for i, line in enumerate(lines) if line.region == MARGIN]
+    return [page[i] for page in pages for i in reading_order(ends[page], rtl=True)] + aside
 
 
 def _reordered(page: PreparedPage, order: Sequence[int]) -> PreparedPage:

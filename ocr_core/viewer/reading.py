@@ -76,8 +76,6 @@ def read_lines(
         for number, (row, words) in enumerate(zip(rows, said, strict=True), 1)
     ]
     marked = _marked([line.text for line in lines], query)
-    if (page["rotation"] or 0) % 180:
-        lines = [_undivided(line) for line in lines]
     return [
         _read(line, ranges, row["text"] or "", words)
         for line, ranges, row, words in zip(lines, marked, rows, said, strict=True)
@@ -106,11 +104,6 @@ def band(confidence: float | None) -> int | None:
 
 def _within(at: int, ranges: Sequence[Range]) -> bool:
     return any(start <= at < end for start, end in ranges)
-
-
-def _undivided(line: ExportLine) -> ExportLine:
-    """A line that runs up or down its file, whose words cannot be divided off from left to right: each has all of it."""
-    return replace(line, words=tuple(w if w.measured else replace(w, box=line.box) for w in line.words))
 
 
 def _read(

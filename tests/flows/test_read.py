@@ -16,6 +16,7 @@ from ocr_core.pipeline.prepare import PreparedPage
 from ocr_core.pipeline.read import Deferred, PageReader
 from ocr_core.recognizers.glyphs import GlyphRecognizer
 from ocr_core.records import (
+    MARGIN,
     EngineStamp,
     Line,
     LineImage,
@@ -126,6 +127,13 @@ def test_the_right_page_of_an_arabic_spread_comes_first_though_it_begins_lower()
     for scripts, texts in (([Script.ARABIC] * 4, "3412"), ([Script.LATIN] * 4, "1234")):
         result = read(replace(page, lines=tuple(lines)), scripts)
         assert "".join(r.transcript.text for r in result.lines if r.transcript) == texts
+
+
+def test_what_is_written_up_the_margin_comes_last_where_columns_are_read_from_the_right() -> None:
+    page = two_columns()
+    lines = [replace(line, region=MARGIN if n == 0 else line.region) for n, line in enumerate(page.lines)]
+    result = read(replace(page, lines=tuple(lines)), [Script.ARABIC] * 4)
+    assert "".join(r.transcript.text for r in result.lines if r.transcript) == "3421"
 
 
 def lower(points: tuple[Point, ...]) -> tuple[Point, ...]:

@@ -31,7 +31,7 @@ def _maps(
 
 
 def _found(maps: LineMaps) -> list[Baseline]:
-    return sorted(find_baselines(maps, (HEIGHT, WIDTH)), key=lambda b: (round(b.ys.mean() / 10), b.x0))
+    return sorted(find_baselines(maps, (HEIGHT, WIDTH))[0], key=lambda b: (round(b.ys.mean() / 10), b.x0))
 
 
 def test_a_line_is_where_it_was_drawn_to_about_a_pixel_and_knows_its_reach() -> None:
@@ -70,6 +70,15 @@ def test_what_is_nowhere_likely_or_hardly_longer_than_a_dot_is_no_line() -> None
     assert _found(_maps([(60, 100, 500, 100)], level=0.4)) == []
     assert _found(_maps([(60, 100, 66, 100)])) == []
     assert _found(_maps([])) == []
+
+
+def test_what_is_half_likely_is_doubtful_unless_it_runs_along_a_line() -> None:
+    faint = _maps([(60, 300, 160, 300), (300, 104, 400, 104)], level=0.5).baseline
+    maps = _maps([(60, 100, 500, 100)])
+    both = LineMaps(np.maximum(maps.baseline, faint), maps.ends, maps.above, maps.below)
+    sure, doubtful = find_baselines(both, (HEIGHT, WIDTH))
+    assert [round(float(line.ys.mean()), -1) for line in sure] == [100]
+    assert [round(float(line.ys.mean()), -1) for line in doubtful] == [300]
 
 
 def test_a_baseline_of_a_reduced_page_lies_at_the_same_place_of_the_whole_one() -> None:
