@@ -207,7 +207,15 @@ def _of_collection(library: Path, collection: str) -> dict[str, Any]:
 
     if not (library / "warraq.toml").exists():
         return {}
-    said = Library.open(library.absolute()).settings.get("collections", {})
+    settings = Library.open(library.absolute()).settings
+    if unknown := [
+        name for name, value in settings.items() if isinstance(value, dict) and name != "collections"
+    ]:
+        raise LibraryError(
+            f"warraq.toml has a part that nothing reads: [settings.{unknown[0]}].",
+            remedy="What is set for a collection stands below [settings.collections.NAME].",
+        )
+    said = settings.get("collections", {})
     try:
         known = TypeAdapter(dict[str, CollectionSettings]).validate_python(said)
     except ValidationError as error:

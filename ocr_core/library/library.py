@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 FORMAT: Final = 1
 MARKER: Final = "warraq.toml"
+_KEYS: Final = {"format", "name", "created_at", "settings"}
 _T = TypeVar("_T")
 
 
@@ -131,8 +132,8 @@ class Library:
         root = Path(path).absolute()
         marker = root / MARKER
         try:
-            settings = tomllib.loads(marker.read_text("utf-8"))
-            version = settings["format"]
+            content = tomllib.loads(marker.read_text("utf-8"))
+            version = content.get("format")
         except (FileNotFoundError, NotADirectoryError):
             raise LibraryError(
                 f"{root} is not a Warraq library: it has no {MARKER}.",
@@ -142,13 +143,26 @@ class Library:
             raise LibraryError(
                 f"{marker} cannot be read: {error}", remedy="Check its permissions."
             ) from error
-        except (KeyError, ValueError) as error:
-            raise LibraryError(f"{marker} is damaged: {error}", remedy="Restore it from a backup.") from error
-        if not isinstance(version, int) or version > FORMAT:
+        except ValueError as error:
+            raise LibraryError(
+                f"{marker} is damaged: {error}",
+                remedy="Correct that place, or restore the file from a backup.",
+            ) from error
+        if not isinstance(version, int):
+            raise LibraryError(
+                f"{marker} is damaged: it has no number as `format`.",
+                remedy=f"Put the line `format = {FORMAT}` at its beginning.",
+            )
+        if version > FORMAT:
             raise LibraryError(
                 f"{root} has format {version}; this Warraq reads up to {FORMAT}.", remedy="Upgrade Warraq."
             )
-        return cls(root, settings.get("settings", {}))
+        if unknown := sorted(content.keys() - _KEYS):
+            raise LibraryError(
+                f"{marker} has a part that nothing reads: {unknown[0]}.",
+                remedy="Correct or delete it; what is set for a collection stands below [settings.collections.NAME].",
+            )
+        return cls(root, content.get("settings", {}))
 
     @classmethod
     def create_or_open(
