@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 
 import click
@@ -58,6 +59,7 @@ def pull(name: str, source: Path | None, characters: Path | None, force: bool) -
     from ocr_core.models.remote import pulled_cards, remote_model
     from ocr_core.recognizers.register import pull_reader
 
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it tells of every attempt, twice
     remote_model(name)
     here = [card for card in pulled_cards() if card.name == name]
     if here and not force and source is None:
