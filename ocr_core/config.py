@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from ocr_core.imaging.settings import ImagingSettings
 from ocr_core.layout.method import LayoutMethod
@@ -35,7 +36,13 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-DEVICE = r"^(auto|cpu|cuda(:\d+)?)$"
+def _device(value: str) -> str:
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", value):
+        raise ValueError(f"{value!r} is no device; write auto, cpu, cuda or cuda:N")
+    return value
+
+
+Device = Annotated[str, AfterValidator(_device)]
 
 
 class RunSettings(Settings):
@@ -57,7 +64,7 @@ class RunSettings(Settings):
     )
     pages: str = Field("", description="page numbers to read of every document, e.g. 1-5,8; empty: all")
     workers: int = Field(0, ge=0, le=256, description="processes that prepare pages; 0: what fits the cores")
-    device: str = Field("auto", pattern=DEVICE)
+    device: Device = "auto"
     page_timeout_s: float = Field(120, gt=0, le=3600, description="a page that takes longer fails")
     batch_pages: int = Field(8, ge=1, le=256, description="pages a task handles at a time")
     compact: bool = Field(True, description="merge small files of the library at the end of the run")
@@ -76,7 +83,7 @@ class RunSettings(Settings):
 class WorkerSettings(Settings):
     """A worker that reads what other machines hand out."""
 
-    device: str = Field("auto", pattern=DEVICE, description="the one processor or GPU that its models use")
+    device: Device = Field("auto", description="the one processor or GPU that its models use")
     pool: str = Field("", pattern=r"^[^/%]*$", description="the work pool it serves; empty: by the device")
     limit: int | None = Field(None, ge=1, le=1000, description="workers that share the pool; None: as it is")
     workers: int = Field(0, ge=0, le=256, description="processes that prepare pages; 0: what fits the cores")

@@ -97,12 +97,26 @@ if TYPE_CHECKING:
 )
 @click.option("--pages", default="", help="Page numbers of every document, e.g. 1-5,8.")
 @click.option(
-    "--workers", default=0, help="Processes that prepare pages; 0: what fits the cores.", show_default=True
+    "--workers",
+    type=click.IntRange(0, 256),
+    default=0,
+    help="Processes that prepare pages; 0: what fits the cores.",
+    show_default=True,
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
-@click.option("--page-timeout", default=120.0, show_default=True, help="Seconds after which a page fails.")
 @click.option(
-    "--max-megapixels", default=100.0, show_default=True, help="Larger pages are refused undecoded."
+    "--page-timeout",
+    type=click.FloatRange(0, 3600, min_open=True),
+    default=120.0,
+    show_default=True,
+    help="Seconds after which a page fails.",
+)
+@click.option(
+    "--max-megapixels",
+    type=click.FloatRange(0, min_open=True),
+    default=100.0,
+    show_default=True,
+    help="Larger pages are refused undecoded.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 @click.option("--json", "as_json", is_flag=True, help="The account of the run as JSON on stdout.")
@@ -137,8 +151,10 @@ def run(
     """
     from flows.commands.validated import validated
     from ocr_core.config import RunSettings
+    from ocr_core.library import names
     from ocr_core.pipeline.shards import DispatchSettings
 
+    collection = names.collection(collection)
     told = {n: v for n, v in _of_collection(library, collection).items() if not _is_given(n)}
     arabic = told.pop("arabic", arabic)
     elsewhere = None

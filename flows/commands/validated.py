@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from ocr_core.errors import UsageError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 _Settings = TypeVar("_Settings", bound=BaseModel)
 
@@ -27,4 +30,13 @@ def validated(kind: type[_Settings], command: str, **options: Any) -> _Settings:
 
 def problems_of(error: ValidationError) -> str:
     """Which settings do not work and why, in a line."""
-    return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+    return "; ".join(f"{'.'.join(map(str, e['loc']))}: {_problem(e)}" for e in error.errors())
+
+
+def _problem(error: ErrorDetails) -> str:
+    """pydantic's words, without those that only programmers understand."""
+    if error["type"] == "extra_forbidden":
+        return "there is no such setting"
+    if error["type"] == "value_error":  # raised by a validator of our own
+        return str(error["ctx"]["error"])
+    return error["msg"].replace("Input should be", "must be", 1)

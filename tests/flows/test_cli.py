@@ -108,6 +108,9 @@ def test_help_does_not_load_the_heavy_libraries() -> None:
         (["run", ".", "--library", "LIB", "--vlm", "pixels=3"], 1),
         (["run", ".", "--library", "LIB", "--vlm", "line"], 1),
         (["run", ".", "--library", "LIB", "--english", "nobody"], 1),
+        (["run", ".", "--library", "LIB", "--collection", "a/b"], 1),
+        (["run", ".", "--library", "LIB", "--device", "tpu"], 1),
+        (["sql", "--library", "LIBRARY", "SELECT 1", "--timeout", "-1"], 1),
         (["run", ".", "--library", "LIB", "--english", "trocr"], 3),
         (["status", "--library", "MISSING"], 5),
         (["sql", "--library", "LIBRARY", "DROP TABLE lines"], 1),
@@ -123,6 +126,22 @@ def test_exit_codes(arguments: list[str], code: int, start: Start, library: Path
     found, _, messages = run(start, *(places.get(argument, argument) for argument in arguments))
     assert found == code, messages
     assert "Traceback" not in messages
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--device", "tpu"], "device: 'tpu' is no device; write auto, cpu, cuda or cuda:N."),
+        (["--pages", "3-1"], "pages: '3-1' is no page range: pages count from 1, low to high."),
+        (["--vlm", "pixels=3"], "vlm.pixels: there is no such setting."),
+        (["--collection", ""], "Not a name for a collection: ''"),
+    ],
+)
+def test_settings_that_do_not_work_are_said_in_plain_words(
+    options: list[str], says: str, start: Start, tmp_path: Path
+) -> None:
+    _, _, messages = run(start, "run", ".", "--library", tmp_path / "new", *options)
+    assert says in messages
 
 
 def test_search_and_show_answer_on_stdout(library: Path, start: Start) -> None:
@@ -150,7 +169,7 @@ def test_sql_formats(format_: str, begins: bytes, library: Path) -> None:
 def test_status_tells_what_waits_and_what_failed(library: Path, start: Start) -> None:
     code, out, _ = run(start, "status", "--library", library)
     assert code == 0
-    assert "pending: 1 pages. No engine for Arabic." in out
+    assert "pending: 1 page. No engine for Arabic." in out
     assert "c.jpg (empty): The file is empty. Copy it again." in out
     code, out, _ = run(start, "status", "--library", library, "--json")
     [row] = json.loads(out)["collections"]
