@@ -66,7 +66,8 @@ def _run_command() -> int:
     verbose = any(arg in ("-v", "-vv", "--verbose") for arg in sys.argv[1:])
     try:
         code = cli(standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout:  # None where it was closed before we began
+            sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
@@ -87,8 +88,13 @@ def _run_command() -> int:
     except OSError as error:
         if verbose:
             logging.exception("failed")
+        what = (
+            f"{error.filename}: {error.strerror}"
+            if error.filename and error.strerror
+            else error.strerror or error
+        )
         _say(
-            f"Error: {error}\n  Check that the file or folder exists, may be used, and that the disk has room."
+            f"Error: {what}.\n  Check that the file or folder exists, may be used, and that the disk has room."
         )
         return 5
     except Exception as error:

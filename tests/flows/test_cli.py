@@ -193,6 +193,14 @@ def test_output_into_a_closed_pipe_is_no_error(library: Path) -> None:
     assert answer.stderr == ""
 
 
+def test_output_that_nobody_takes(library: Path) -> None:
+    command = f"{sys.executable} -m flows status --library {library}"
+    closed = subprocess.run(["bash", "-c", f"{command} >&-"], cwd=ROOT, capture_output=True, text=True)
+    assert (closed.returncode, "Error" in closed.stderr) == (0, False), closed.stderr
+    full = subprocess.run(["bash", "-c", f"{command} >/dev/full"], cwd=ROOT, capture_output=True, text=True)
+    assert (full.returncode, "Error: No space left on device.\n" in full.stderr) == (5, True), full.stderr
+
+
 def test_an_error_that_an_interrupt_caused_is_an_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
     def struck(**_: object) -> int:
         try:
