@@ -25,6 +25,7 @@ def print_plan(found: Survey, plan: Plan, *, as_json: bool) -> None:
                 "media_type": d.media_type,
                 "pages": d.pages,
                 "to_do": list(numbers),
+                "copies": [copy.source_path for copy in d.copies],
             }
             for d, numbers in plan.documents
         ]
@@ -42,6 +43,9 @@ def print_plan(found: Survey, plan: Plan, *, as_json: bool) -> None:
         some = f"{len(numbers)} of " if len(numbers) != document.pages else ""
         count = some + counted(document.pages, "page")
         click.echo(f"{document.source.source_path}\t{document.media_type}\t{count}")
+    for document in found.documents:
+        for copy in document.copies:
+            click.echo(f"{copy.source_path}\tsame as\t{document.source.source_path}")
     for failure in plan.failures:
         click.echo(f"{failure.source_path}\tcannot be read\t{failure.message} {failure.remedy}")
     for path, reason in found.left_out:

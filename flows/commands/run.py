@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from flows.wording import counted
+
 if TYPE_CHECKING:
     from flows.shards.alongside import Alongside
     from ocr_core.config import RunSettings
@@ -290,6 +292,11 @@ def _digitize(
     started = datetime.now(UTC)
     found = survey(settings)
     plan = _plan(settings, found)
+    for collection, pages in plan.elsewhere.items():
+        click.echo(
+            f"{counted(pages, 'page')} already in the collection {collection!r}; a page is in one only.",
+            err=True,
+        )
     if dry_run:
         print_plan(found, plan, as_json=as_json)
         return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -181,6 +182,14 @@ def test_a_dry_run_writes_nothing(samples: Path, start: Start, tmp_path: Path) -
     assert code == 0
     assert json.loads(out)["pages_to_do"] == 13
     assert not (tmp_path / "library").exists()
+
+
+def test_a_dry_run_names_files_with_the_same_bytes(samples: Path, start: Start, tmp_path: Path) -> None:
+    page = sorted((samples / "letters").glob("*.jpg"))[0]
+    for name in ("a.jpg", "b.jpg"):
+        shutil.copy(page, tmp_path / name)
+    code, out, _ = run(start, "run", tmp_path, "--library", tmp_path / "library", "--dry-run")
+    assert (code, out) == (0, "a.jpg\timage/jpeg\t1 page\nb.jpg\tsame as\ta.jpg\n")
 
 
 def test_output_into_a_closed_pipe_is_no_error(library: Path) -> None:
