@@ -8,8 +8,10 @@ from pathlib import Path
 
 import click
 
+from flows.commands.group import Group
 
-@click.group()
+
+@click.group(cls=Group)
 def models() -> None:
     """The register of models: what is there, what each is good for, whether its file is sound."""
 

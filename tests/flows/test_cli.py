@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -82,6 +83,14 @@ def test_every_command_has_help(path: tuple[str, ...], start: Start) -> None:
     code, out, _ = run(start, *path, "--help")
     assert code == 0
     assert "Usage" in out
+
+
+@pytest.mark.parametrize("group", [(), ("audit",), ("models",), ("train",)], ids=" ".join)
+def test_a_group_lists_each_of_its_commands_once_and_whole(group: tuple[str, ...], start: Start) -> None:
+    _, out, _ = run(start, *group, "--help")
+    listed = re.findall(r"^  ([a-z-]+) +[A-Z]", out.partition("--help")[2], re.MULTILINE)
+    assert sorted(listed) == sorted({path[len(group)] for path in commands() if path[: len(group)] == group})
+    assert "..." not in out.partition("\n")[2]
 
 
 @pytest.mark.parametrize("path", commands(), ids=" ".join)
