@@ -161,6 +161,19 @@ def test_a_file_is_found_again_by_its_clean_name(tmp_path: Path, name: bytes) ->
     assert file_at(str(tmp_path), file.source_path) == file.path
 
 
+def test_a_file_that_changes_before_it_is_read_fails(tmp_path: Path) -> None:
+    path = image(tmp_path / "1.png")
+    document = identify(SourceFile(path, tmp_path, "1.png"))
+    assert isinstance(document, Document)
+    (page,) = read_pages([document.page(1)])
+    assert not isinstance(page, Failure)
+    path.write_bytes(path.read_bytes() + b"another scan")
+    os.utime(path, ns=(0, document.source.modified_ns + 1))
+    (failed,) = read_pages([document.page(1)])
+    assert isinstance(failed, Failure)
+    assert (failed.kind, failed.page_id) == ("changed", document.page(1).page_id)
+
+
 def test_a_name_that_leads_to_no_file_stays_as_it_is(tmp_path: Path) -> None:
     assert file_at(tmp_path, "gone\\x0a.png") == tmp_path / "gone\\x0a.png"
 
