@@ -265,7 +265,8 @@ def retry(obj: dict[str, Any], library: Path, as_json: bool) -> int:
     if not todo:
         click.echo("No page has failed: there is nothing to retry.", err=True)
         return 0
-    return max(
+    before = set(opened.open_failures())
+    code = max(
         _digitize(
             settings.model_copy(update={"library": opened.root}),
             dry_run=False,
@@ -274,6 +275,10 @@ def retry(obj: dict[str, Any], library: Path, as_json: bool) -> int:
         )
         for settings in todo
     )
+    for failure in opened.open_failures():
+        if failure in before:  # as often tried as before
+            click.echo(f"not tried: {failure.source_path} is no longer there, or is left out now.", err=True)
+    return code
 
 
 def _digitize(
