@@ -13,6 +13,7 @@ from flows.commands.audit import audit
 from flows.commands.doctor import doctor
 from flows.commands.evaluate import evaluate
 from flows.commands.export import export
+from flows.commands.group import Group
 from flows.commands.models import models
 from flows.commands.query import search, sql
 from flows.commands.recognize import eval_glyphs, recognize
@@ -25,13 +26,21 @@ from ocr_core import __version__
 from ocr_core.errors import WarraqError
 
 EXIT_CODES = """\b
-Exit codes: 0 all done; 1 wrong arguments; 2 nothing usable in the input; 3 a missing
-dependency or model; 5 the library or a file cannot be read or written; 10 finished, but
-some pages failed or an audit found too much drift; 15 anything else; 130 interrupted (what was done is published)."""
+Exit codes:
+  0    all done
+  1    wrong arguments
+  2    nothing usable in the input
+  3    a missing dependency or model
+  5    the library or a file cannot be read or written
+  10   finished, but some pages failed, or an audit found too much drift
+  15   anything else
+  130  interrupted (what was done is published)"""
 
 
 @click.group(
-    epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    cls=Group,
+    epilog=EXIT_CODES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="warraq")
 @click.option("-v", "--verbose", count=True, help="Say more: -v names the file at work, -vv shows debugging.")
@@ -47,11 +56,15 @@ def cli(context: click.Context, verbose: int) -> None:
         logging.getLogger(package).setLevel(level)
 
 
-_PAGES = (run, status, retry, search, sql, show, export, serve)
-_READERS = (recognize, models, train, evaluate, eval_glyphs, audit)
-_ELSEWHERE = (worker, dispatch, deploy)
-for command in (*_PAGES, *_READERS, *_ELSEWHERE, doctor):
-    cli.add_command(command)
+cli.add_under(
+    {
+        "Digitise": (run, status, retry, doctor),
+        "Look": (search, show, serve, sql, export),
+        "Prove": (audit, evaluate),
+        "Models": (models, train, recognize, eval_glyphs),
+        "GPUs and schedules": (worker, dispatch, deploy),
+    }
+)
 
 
 def main() -> None:
@@ -66,7 +79,8 @@ def _run_command() -> int:
     verbose = any(arg in ("-v", "-vv", "--verbose") for arg in sys.argv[1:])
     try:
         code = cli(standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout:  # None where it was closed before we began
+            sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
@@ -87,8 +101,13 @@ def _run_command() -> int:
     except OSError as error:
         if verbose:
             logging.exception("failed")
+        what = (
+            f"{error.filename}: {error.strerror}"
+            if error.filename and error.strerror
+            else error.strerror or error
+        )
         _say(
-            f"Error: {error}\n  Check that the file or folder exists, may be used, and that the disk has room."
+            f"Error: {what}.\n  Check that the file or folder exists, may be used, and that the disk has room."
         )
         return 5
     except Exception as error:

@@ -26,7 +26,11 @@ def remembered_interrupts() -> Iterator[Callable[[], None]]:
         if struck:
             raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGINT, strike)
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN:  # a script started us in the background, where Ctrl-C is not for us
+        yield check
+        return
+    signal.signal(signal.SIGINT, strike)
     try:
         yield check
     finally:

@@ -10,13 +10,17 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 from rich.text import Text
 
+from flows.wording import counted
 from ocr_core.pipeline.account import Account
 from ocr_core.records import Failure, PageResult, Status
 
@@ -36,6 +40,7 @@ class TerminalProgress:
         self._bar: Progress | None = None
         self._task = TaskID(0)
         self._next_line = 0.0
+        self._unread = 0  # pages that count as processed and were never read: files that cannot be opened
 
     def stage(self, text: str) -> None:
         if self._bar:
@@ -46,21 +51,21 @@ class TerminalProgress:
     def start(self, account: Account, total: int) -> None:
         self._next_line = time.monotonic() + SECONDS_BETWEEN_LINES
         if not self._console.is_terminal:
-            self._console.print(f"{total} pages to do")
+            self._console.print(f"{counted(total, 'page')} to do")
             return
         self._bar = Progress(
             TextColumn("{task.description}"),
-            BarColumn(),
+            BarColumn(bar_width=None, table_column=Column(ratio=1)),  # what the rest leaves
             MofNCompleteColumn(),
             TextColumn("pages  {task.fields[rate]:.2f}/s "),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
+            _Clock(account),
             TextColumn("{task.fields[failed]} failed"),
             console=self._console,
+            expand=True,
         )
+        self._unread = account.processed
         self._task = self._bar.add_task(
-            "digitising", total=total, rate=0.0, failed=account.counts[Status.FAILED]
+            "digitising", total=total, rate=0.0, ends=None, failed=account.counts[Status.FAILED]
         )
         self._bar.start()
 
@@ -71,7 +76,9 @@ class TerminalProgress:
             for result in results:
                 self._console.print(Text(_describe(result)))
         if self._bar:
-            self._bar.update(self._task, advance=len(results), rate=rate, failed=failed)
+            self._bar.update(
+                self._task, advance=len(results), rate=rate, failed=failed, ends=self._ends(account)
+            )
         elif time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + SECONDS_BETWEEN_LINES
             left = account.discovered - account.processed - sum(account.already.values())
@@ -83,6 +90,31 @@ class TerminalProgress:
         if self._bar:
             self._bar.stop()
             self._bar = None
+
+    def _ends(self, account: Account) -> float | None:
+        """Seconds after the start of the run at which its last page will be read, if it goes on like this."""
+        assert self._bar
+        read = account.processed - self._unread
+        total = self._bar.tasks[0].total
+        return account.elapsed * total / read if read and total else None
+
+
+class _Clock(ProgressColumn):
+    """How long a run has taken and will yet. Pages come in batches, so the speed of the last moments tells nothing."""
+
+    def __init__(self, account: Account) -> None:
+        super().__init__()
+        self._account = account
+
+    def render(self, task: Task) -> Text:
+        elapsed, ends = self._account.elapsed, task.fields["ends"]
+        left = "" if ends is None or task.finished else f", {_hours(max(0.0, ends - elapsed))} left"
+        return Text(_hours(elapsed) + left, style="progress.elapsed")
+
+
+def _hours(seconds: float) -> str:
+    whole = round(seconds)
+    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
 
 
 class CountedProgress:
@@ -96,8 +128,9 @@ class CountedProgress:
             MofNCompleteColumn(),
             TextColumn(of_what),
             TimeElapsedColumn(),
-            TextColumn("left"),
+            TextColumn("·"),
             TimeRemainingColumn(),
+            TextColumn("left"),
             console=self._console,
             transient=True,
             disable=not self._console.is_terminal,
@@ -136,6 +169,4 @@ class CountedProgress:
 def _describe(result: PageResult | Failure) -> str:
     if isinstance(result, Failure):
         return f"{result.source_path}#{result.page_number}: failed ({result.kind}): {result.message}"
-    return (
-        f"{result.page.source.source_path}#{result.page.number}: {result.status}, {len(result.lines)} lines"
-    )
+    return f"{result.page.source.source_path}#{result.page.number}: {result.status}, {counted(len(result.lines), 'line')}"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
 import click
 
+from flows.wording import counted
 from ocr_core.pipeline.plan import Plan, Survey
 from ocr_core.records import Status
 
@@ -23,6 +25,7 @@ def print_plan(found: Survey, plan: Plan, *, as_json: bool) -> None:
                 "media_type": d.media_type,
                 "pages": d.pages,
                 "to_do": list(numbers),
+                "copies": [copy.source_path for copy in d.copies],
             }
             for d, numbers in plan.documents
         ]
@@ -37,18 +40,19 @@ def print_plan(found: Survey, plan: Plan, *, as_json: bool) -> None:
         click.echo(json.dumps(data, ensure_ascii=False))
         return
     for document, numbers in plan.documents:
-        count = (
-            f"{len(numbers)} of {document.pages} pages"
-            if len(numbers) != document.pages
-            else f"{document.pages} pages"
-        )
+        some = f"{len(numbers)} of " if len(numbers) != document.pages else ""
+        count = some + counted(document.pages, "page")
         click.echo(f"{document.source.source_path}\t{document.media_type}\t{count}")
+    for document in found.documents:
+        for copy in document.copies:
+            click.echo(f"{copy.source_path}\tsame as\t{document.source.source_path}")
     for failure in plan.failures:
         click.echo(f"{failure.source_path}\tcannot be read\t{failure.message} {failure.remedy}")
     for path, reason in found.left_out:
         click.echo(f"{path}\tleft out\t{reason}")
     click.echo(
-        f"{plan.pages_to_do} pages to do, {sum(plan.already.values())} already in the library.", err=True
+        f"{counted(plan.pages_to_do, 'page')} to do, {sum(plan.already.values())} already in the library.",
+        err=True,
     )
 
 
@@ -56,7 +60,7 @@ def print_summary(account: dict[str, Any], library: Path) -> None:
     """Account for every page, say what failed and where to look next."""
     say = _say
     if not account["run_id"]:
-        say(f"Nothing to do: all {account['discovered']} pages are in the library already.")
+        say("Nothing to do: every page is in the library already.")
     for quote in account.get("excerpt", []):
         say(f"  {quote}")
     for failure in account["failures"][:MOST_FAILURES_SHOWN]:
@@ -65,22 +69,25 @@ def print_summary(account: dict[str, Any], library: Path) -> None:
             f"failed: {failure['source_path']}{number} ({failure['kind']}): {failure['message']} {failure['remedy']}"
         )
     if (more := len(account["failures"]) - MOST_FAILURES_SHOWN) > 0:
-        say(f"… and {more} more: warraq sql --library {library} 'SELECT * FROM failures'")
+        say(f"… and {more} more: warraq sql --library {shlex.quote(str(library))} 'SELECT * FROM failures'")
     for reason, pages in account["pending_reasons"].items():
-        say(f"pending: {pages} pages. {reason}")
+        say(f"pending: {counted(pages, 'page')}. {reason}")
     known = (
         f" ({account['already']} already in the library)" if account["already"] and account["run_id"] else ""
     )
     say(
-        f"{account['discovered']} pages discovered{known} = {account['done']} done + {account['blank']} blank"
+        f"{counted(account['discovered'], 'page')} discovered{known} = {account['done']} done + {account['blank']} blank"
         f" + {account['failed']} failed + {account['pending']} pending"
     )
     if account["run_id"]:
         stages = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in account["seconds"].items())
-        say(f"{account['lines']} lines in {account['elapsed_s']:.1f} s, {account['pages_per_s']:.2f} pages/s")
+        say(
+            f"{counted(account['lines'], 'line')} in {account['elapsed_s']:.1f} s, {account['pages_per_s']:.2f} pages/s"
+        )
         if stages:
             say(f"seconds of work by stage: {stages}")
-    say(f"library: {library}   look: warraq search --library {library} WORD")
+    place = shlex.quote(str(library))
+    say(f"library: {library}   look: warraq search --library {place} WORD")
 
 
 def _say(text: str) -> None:

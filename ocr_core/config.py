@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 
 from ocr_core.imaging.settings import ImagingSettings
 from ocr_core.layout.method import LayoutMethod
@@ -37,10 +39,25 @@ class Settings(BaseModel):
 
 def problems_of(error: ValidationError) -> str:
     """Which settings do not work and why, in a line."""
-    return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+    return "; ".join(f"{'.'.join(map(str, e['loc']))}: {_problem(e)}" for e in error.errors())
 
 
-DEVICE = r"^(auto|cpu|cuda(:\d+)?)$"
+def _problem(error: ErrorDetails) -> str:
+    """pydantic's words, without those that only programmers understand."""
+    if error["type"] == "extra_forbidden":
+        return "there is no such setting"
+    if error["type"] == "value_error":  # raised by a validator of our own
+        return str(error["ctx"]["error"])
+    return error["msg"].replace("Input should be", "must be", 1)
+
+
+def _device(value: str) -> str:
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", value):
+        raise ValueError(f"{value!r} is no device; write auto, cpu, cuda or cuda:N")
+    return value
+
+
+Device = Annotated[str, AfterValidator(_device)]
 
 
 class RunSettings(Settings):
@@ -62,7 +79,7 @@ class RunSettings(Settings):
     )
     pages: str = Field("", description="page numbers to read of every document, e.g. 1-5,8; empty: all")
     workers: int = Field(0, ge=0, le=256, description="processes that prepare pages; 0: what fits the cores")
-    device: str = Field("auto", pattern=DEVICE)
+    device: Device = "auto"
     page_timeout_s: float = Field(120, gt=0, le=3600, description="a page that takes longer fails")
     batch_pages: int = Field(8, ge=1, le=256, description="pages a task handles at a time")
     compact: bool = Field(True, description="merge small files of the library at the end of the run")
@@ -81,7 +98,7 @@ class RunSettings(Settings):
 class WorkerSettings(Settings):
     """A worker that reads what other machines hand out."""
 
-    device: str = Field("auto", pattern=DEVICE, description="the one processor or GPU that its models use")
+    device: Device = Field("auto", description="the one processor or GPU that its models use")
     pool: str = Field("", pattern=r"^[^/%]*$", description="the work pool it serves; empty: by the device")
     limit: int | None = Field(None, ge=1, le=1000, description="workers that share the pool; None: as it is")
     workers: int = Field(0, ge=0, le=256, description="processes that prepare pages; 0: what fits the cores")

@@ -92,11 +92,13 @@ class SourceFile:
         path: where it is on this machine.
         root: the folder that was ingested (the file's own folder when a single file was named).
         source_path: POSIX path relative to `root`; what the library records.
+        modified_ns: when its content was last changed, as it was opened and counted; 0 before.
     """
 
     path: Path
     root: Path
     source_path: str
+    modified_ns: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,7 @@ class PagePool:
         self._pool = ProcessPool(
             max_workers=self.workers, max_tasks=UNITS_PER_WORKER, initializer=_start_worker, context=context
         )
+        self._under_way: set[Future[Prepared]] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -63,6 +64,8 @@ class PagePool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._pool.stop()
+        for future in list(self._under_way):  # pebble leaves them open, and whoever waits would wait for ever
+            future.cancel()
         self._pool.join(timeout=10)
 
     def submit(self, unit: Sequence[PageRef]) -> Future[Prepared]:
@@ -70,6 +73,8 @@ class PagePool:
         future: Future[Prepared] = self._pool.schedule(
             self._prepare, args=(tuple(unit), self._settings), timeout=timeout
         )
+        self._under_way.add(future)
+        future.add_done_callback(self._under_way.discard)
         return future
 
     def collect(self, unit: Sequence[PageRef], future: Future[Prepared]) -> Prepared:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from flows.commands.group import Group
+
 if TYPE_CHECKING:
     from ocr_core.audit.draw import Design, Draw
     from ocr_core.audit.lines import Omission
@@ -35,7 +37,7 @@ def _sampling(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@click.group()
+@click.group(cls=Group)
 def audit() -> None:
     """Prove how well a library is read: draw lines, have people transcribe them, report error rates, watch for drift."""
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import click
 
+from flows.wording import counted
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -78,7 +80,7 @@ def _processor() -> Iterator[Finding]:
     from tasks.pool import cores, default_readers, default_workers
 
     share = f"{default_workers()} to prepare pages, {default_readers()} to read them"
-    yield Finding("processor", "ok", f"{cores()} cores: {share}")
+    yield Finding("processor", "ok", f"{counted(cores(), 'core')}: {share}")
     if torch.cuda.is_available():
         yield Finding("GPU", "ok", torch.cuda.get_device_name())
         if not any(card.kind == "qwen-vl" for card in pulled_cards()):
@@ -124,7 +126,9 @@ def _library(path: Path) -> Iterator[Finding]:
         yield Finding("library", "missing", error.message, error.remedy)
         return
     pages = sum(row["pages"] for row in report["collections"])
-    yield Finding("library", "ok", f"{pages} pages in {len(report['collections'])} collections")
+    yield Finding(
+        "library", "ok", f"{counted(pages, 'page')} in {counted(len(report['collections']), 'collection')}"
+    )
     free = shutil.disk_usage(path).free / 2**30
     yield Finding(
         "disk",

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from flows.wording import counted
+
 if TYPE_CHECKING:
     from ocr_core.exports import Summary
 
@@ -105,12 +107,15 @@ def _report(summary: Summary, output: str, to_stdout: bool) -> None:
     if hidden:
         click.echo(f"… and {hidden} more", err=True)
     if summary.waiting:
-        click.echo(f"{summary.waiting} pages wait for an engine: they have lines without text.", err=True)
+        click.echo(
+            f"{counted(summary.waiting, 'page')} with lines without text, waiting for an engine.", err=True
+        )
     if summary.failed:
         click.echo(
-            f"{summary.failed} failed pages have nothing to export; `warraq status` lists them.", err=True
+            f"{counted(summary.failed, 'failed page')} with nothing to export; `warraq status` lists them.",
+            err=True,
         )
-    where = "" if to_stdout else f", {summary.files} files in {printable(output)}"
-    click.echo(
-        f"{summary.pages} pages of {summary.documents} documents, {summary.lines} lines{where}", err=True
-    )
+    pages, documents = counted(summary.pages, "page"), counted(summary.documents, "document")
+    files = f"{counted(summary.files, 'file')} in " if Path(output).is_dir() else ""
+    where = "" if to_stdout else f", {files}{printable(output)}"
+    click.echo(f"{pages} of {documents}, {counted(summary.lines, 'line')}{where}", err=True)

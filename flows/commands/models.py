@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 
 import click
 
+from flows.commands.group import Group
 
-@click.group()
+
+@click.group(cls=Group)
 def models() -> None:
     """The register of models: what is there, what each is good for, whether its file is sound."""
 
@@ -58,6 +61,7 @@ def pull(name: str, source: Path | None, characters: Path | None, force: bool) -
     from ocr_core.models.remote import pulled_cards, remote_model
     from ocr_core.recognizers.register import pull_reader
 
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it tells of every attempt, twice
     remote_model(name)
     here = [card for card in pulled_cards() if card.name == name]
     if here and not force and source is None:

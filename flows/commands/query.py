@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from flows.wording import counted
+
 if TYPE_CHECKING:
     from ocr_core.library import Library
     from ocr_core.search.search import Hit
@@ -24,9 +26,21 @@ if TYPE_CHECKING:
     default="table",
     show_default=True,
 )
-@click.option("--timeout", default=30.0, show_default=True, help="Seconds after which the query is stopped.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=30.0,
+    show_default=True,
+    help="Seconds after which the query is stopped.",
+)
 @click.option("--memory", default="1GiB", show_default=True, help="Memory the query may use.")
-@click.option("--max-rows", default=100_000, show_default=True, help="Rows after which the answer is cut.")
+@click.option(
+    "--max-rows",
+    type=click.IntRange(min=1),
+    default=100_000,
+    show_default=True,
+    help="Rows after which the answer is cut.",
+)
 def sql(query: str, library: Path, format_: str, timeout: float, memory: str, max_rows: int) -> None:
     """Ask the library in SQL (DuckDB). Tables: documents, pages, lines, failures, runs, ground_truth, samples,
     audits, and search_lines('orchid* -rose') with the hits of a search. docs/sql.md has worked examples.
@@ -39,7 +53,9 @@ def sql(query: str, library: Path, format_: str, timeout: float, memory: str, ma
     answer = run_sql(library.absolute(), query, timeout_s=timeout, memory=memory, max_rows=max_rows)
     write_table(answer.table, format_, sys.stdout.buffer)
     if answer.truncated:
-        click.echo(f"Only the first {max_rows} rows are shown; --max-rows raises the limit.", err=True)
+        click.echo(
+            f"The answer was cut after {counted(max_rows, 'row')}; --max-rows raises the limit.", err=True
+        )
 
 
 class _Search(click.Command):
@@ -55,7 +71,7 @@ class _Search(click.Command):
 @click.argument("query", nargs=-1)
 @click.option("--library", required=True, type=click.Path(path_type=Path))
 @click.option("--collection", default=None, help="Search this collection only.")
-@click.option("--limit", default=20, show_default=True)
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Hits at most.")
 @click.option(
     "--exact", is_flag=True, help="Let no errors pass, even where a word is not found as it is written."
 )
@@ -115,7 +131,8 @@ def _reindex(library: Library) -> None:
     report = index.update(library, anew=True)
     assert report is not None  # it waits for its turn
     click.echo(
-        f"{report.lines} lines indexed in {monotonic() - started:.1f} s, {report.bytes} bytes", err=True
+        f"{counted(report.lines, 'line')} indexed in {monotonic() - started:.1f} s, {report.bytes} bytes",
+        err=True,
     )
 
 

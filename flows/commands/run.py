@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from flows.wording import counted
+
 if TYPE_CHECKING:
     from flows.shards.alongside import Alongside
     from ocr_core.config import RunSettings
@@ -97,12 +99,26 @@ if TYPE_CHECKING:
 )
 @click.option("--pages", default="", help="Page numbers of every document, e.g. 1-5,8.")
 @click.option(
-    "--workers", default=0, help="Processes that prepare pages; 0: what fits the cores.", show_default=True
+    "--workers",
+    type=click.IntRange(0, 256),
+    default=0,
+    help="Processes that prepare pages; 0: what fits the cores.",
+    show_default=True,
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
-@click.option("--page-timeout", default=120.0, show_default=True, help="Seconds after which a page fails.")
 @click.option(
-    "--max-megapixels", default=100.0, show_default=True, help="Larger pages are refused undecoded."
+    "--page-timeout",
+    type=click.FloatRange(0, 3600, min_open=True),
+    default=120.0,
+    show_default=True,
+    help="Seconds after which a page fails.",
+)
+@click.option(
+    "--max-megapixels",
+    type=click.FloatRange(0, min_open=True),
+    default=100.0,
+    show_default=True,
+    help="Larger pages are refused undecoded.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 @click.option("--json", "as_json", is_flag=True, help="The account of the run as JSON on stdout.")
@@ -137,9 +153,11 @@ def run(
     """
     from flows.commands.validated import validated
     from ocr_core.config import CollectionSettings, RunSettings
+    from ocr_core.library import names
     from ocr_core.pipeline.collection import for_collection
     from ocr_core.pipeline.shards import DispatchSettings
 
+    collection = names.collection(collection)
     elsewhere = None
     if pools:
         elsewhere = validated(
@@ -217,7 +235,8 @@ def retry(obj: dict[str, Any], library: Path, as_json: bool) -> int:
     if not todo:
         click.echo("No page has failed: there is nothing to retry.", err=True)
         return 0
-    return max(
+    before = set(opened.open_failures())
+    code = max(
         _digitize(
             settings.model_copy(update={"library": opened.root}),
             dry_run=False,
@@ -226,6 +245,10 @@ def retry(obj: dict[str, Any], library: Path, as_json: bool) -> int:
         )
         for settings in todo
     )
+    for failure in opened.open_failures():
+        if failure in before:  # as often tried as before
+            click.echo(f"not tried: {failure.source_path} is no longer there, or is left out now.", err=True)
+    return code
 
 
 def _digitize(
@@ -244,6 +267,11 @@ def _digitize(
     started = datetime.now(UTC)
     found = survey(settings)
     plan = _plan(settings, found)
+    for collection, pages in plan.elsewhere.items():
+        click.echo(
+            f"{counted(pages, 'page')} already in the collection {collection!r}; a page is in one only.",
+            err=True,
+        )
     if dry_run:
         print_plan(found, plan, as_json=as_json)
         return 0

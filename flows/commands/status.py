@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
+
+from flows.wording import counted
 
 
 @click.command()
@@ -23,20 +26,20 @@ def status(library: Path, as_json: bool) -> None:
         click.echo(json.dumps(report, ensure_ascii=False, default=str))
         return
     if not report["collections"] and not report["failures"]:
-        click.echo("The library is empty. Fill it: warraq run SOURCE --library " + str(library))
+        click.echo(f"The library is empty. Fill it: warraq run SOURCE --library {shlex.quote(str(library))}")
         return
     columns = ("collection", "documents", "pages", "done", "blank", "pending", "failed", "lines")
     rows = [[str(row[name]) for name in columns] for row in report["collections"]]
     _print_columns([list(columns), *rows])
     for row in report["pending"]:
-        click.echo(f"pending: {row['pages']} pages. {row['reason']}")
+        click.echo(f"pending: {counted(row['pages'], 'page')}. {row['reason']}")
     for row in report["failures"]:
         number = f"#{row['page_number']}" if row["page_number"] else ""
         click.echo(
             f"failed ({row['attempts']}×): {row['source_path']}{number} ({row['kind']}): {row['message']} {row['remedy']}"
         )
     if report["failures"]:
-        click.echo(f"Try them again: warraq retry --library {library}", err=True)
+        click.echo(f"Try them again: warraq retry --library {shlex.quote(str(library))}", err=True)
     if last := report["last_run"]:
         click.echo(
             f"last run: {last['run_id']} {last['state']}, started {last['started_at']:%Y-%m-%d %H:%M} UTC",
@@ -85,11 +88,8 @@ def _print_page(page: dict[str, Any], lines: Sequence[Mapping[str, Any]]) -> Non
     confidence = f", confidence {page['confidence']:.2f}" if page["confidence"] is not None else ""
     people = sum(line["engine"] == HUMAN for line in lines)
     corrected = f", {people} written by people" if people else ""
-    click.echo(
-        f"{page['source_path']}#{page['page_number']}: {page['status']}, {page['script']}, "
-        f"{len(lines)} lines{corrected}{confidence}",
-        err=True,
-    )
+    about = f"{page['status']}, {page['script']}, {counted(len(lines), 'line')}{corrected}{confidence}"
+    click.echo(f"{page['source_path']}#{page['page_number']}: {about}", err=True)
     if page["reason"]:
         click.echo(page["reason"], err=True)
     for line in lines:

@@ -8,8 +8,10 @@ from typing import Any
 
 import click
 
+from flows.commands.group import Group
 
-@click.group()
+
+@click.group(cls=Group)
 def train() -> None:
     """Train the packaged networks anew, or your own."""
 

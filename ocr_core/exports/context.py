@@ -11,6 +11,7 @@ from urllib.parse import quote
 from ocr_core import __version__
 from ocr_core.exports.model import ExportPage, fit
 from ocr_core.exports.pictures import Picture, Pictures
+from ocr_core.sources import file_at
 
 SOFTWARE = f"Warraq {__version__}"
 
@@ -39,7 +40,7 @@ class Context:
         the original is gone."""
         if self.copy is not None and (copied := self.copy(page)) is not None:
             return os.path.relpath(copied, self.place.parent)
-        original = Path(page.root) / page.source_path
+        original = file_at(page.root, page.source_path)
         if not _is_file(original):
             return fit(page.source_path)
         return fit(os.path.relpath(original, self.folder.absolute() / self.place.parent))

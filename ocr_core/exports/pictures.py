@@ -12,7 +12,7 @@ from PIL import Image
 
 from ocr_core.errors import LibraryError, PageError
 from ocr_core.records import Document, Failure, PageArray, SourceFile
-from ocr_core.sources import ReadSettings, identify, read_pages
+from ocr_core.sources import ReadSettings, file_at, identify, read_pages
 
 _QUALITY = 85
 _ORIENTATION = 0x0112  # the tag of EXIF
@@ -82,7 +82,7 @@ class Pictures:
     def _open(self, page: Sourced) -> Document:
         if self._document is not None and self._document.doc_id == page.doc_id:
             return self._document
-        path = Path(page.root) / page.source_path
+        path = file_at(page.root, page.source_path)
         if not path.is_file():
             raise LibraryError("Its source file is no longer there.", remedy=f"Put {path} back.")
         document = identify(SourceFile(path, Path(page.root), page.source_path))

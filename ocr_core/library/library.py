@@ -20,17 +20,18 @@ import pyarrow as pa
 from ocr_core.errors import LibraryError, UsageError
 from ocr_core.library import compact as compaction
 from ocr_core.library import durable, names
+from ocr_core.library.lookup import StoredPage, stored_page
 from ocr_core.library.manifest import ManifestLog
 from ocr_core.library.publish import write_part
 from ocr_core.library.tables import Publication, RunRecord, to_table
 from ocr_core.library.views import Snapshot
-from ocr_core.library.written import newest_words
 from ocr_core.records import Document, Failure, PageResult, Script, Stage, Status
 
 log = logging.getLogger(__name__)
 
 FORMAT: Final = 1
 MARKER: Final = "warraq.toml"
+_KEYS: Final = {"format", "name", "created_at", "settings"}
 _T = TypeVar("_T")
 
 
@@ -64,19 +65,6 @@ class StoredDocument:
     pages: int
     size_bytes: int
     copies: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class StoredPage:
-    """A page as its winning result left it: the row of `pages`, and its rows of `lines` in reading order.
-
-    Attributes:
-        words: what people said last about lines of the page (rows of `written.newest_words`).
-    """
-
-    page: dict[str, Any]
-    lines: list[dict[str, Any]]
-    words: list[dict[str, Any]]
 
 
 class Library:
@@ -131,8 +119,8 @@ class Library:
         root = Path(path).absolute()
         marker = root / MARKER
         try:
-            settings = tomllib.loads(marker.read_text("utf-8"))
-            version = settings["format"]
+            content = tomllib.loads(marker.read_text("utf-8"))
+            version = content.get("format")
         except (FileNotFoundError, NotADirectoryError):
             raise LibraryError(
                 f"{root} is not a Warraq library: it has no {MARKER}.",
@@ -142,13 +130,26 @@ class Library:
             raise LibraryError(
                 f"{marker} cannot be read: {error}", remedy="Check its permissions."
             ) from error
-        except (KeyError, ValueError) as error:
-            raise LibraryError(f"{marker} is damaged: {error}", remedy="Restore it from a backup.") from error
-        if not isinstance(version, int) or version > FORMAT:
+        except ValueError as error:
+            raise LibraryError(
+                f"{marker} is damaged: {error}",
+                remedy="Correct that place, or restore the file from a backup.",
+            ) from error
+        if not isinstance(version, int):
+            raise LibraryError(
+                f"{marker} is damaged: it has no number as `format`.",
+                remedy=f"Put the line `format = {FORMAT}` at its beginning.",
+            )
+        if version > FORMAT:
             raise LibraryError(
                 f"{root} has format {version}; this Warraq reads up to {FORMAT}.", remedy="Upgrade Warraq."
             )
-        return cls(root, settings.get("settings", {}))
+        if unknown := sorted(content.keys() - _KEYS):
+            raise LibraryError(
+                f"{marker} has a part that nothing reads: {unknown[0]}.",
+                remedy="Correct or delete it; what is set for a collection stands below [settings.collections.NAME].",
+            )
+        return cls(root, content.get("settings", {}))
 
     @classmethod
     def create_or_open(
@@ -348,38 +349,13 @@ class Library:
             maps_as_pydicts="strict"
         )
 
-    def page(self, page: str) -> StoredPage:
-        """One page.
-
-        Args:
-            page: a page id, an unambiguous beginning of one (four characters at least), or
-                `source_path#number`.
+    def page(self, name: str) -> StoredPage:
+        """The page that people mean by a name: see `lookup.stored_page`.
 
         Raises:
-            UsageError: no page or several pages answer to it; the message lists some.
+            UsageError: no page or several pages answer to it, or it failed.
         """
-        path, mark, number = page.rpartition("#")
-        if mark and number.isdecimal():
-            where = "source_path = $path AND page_number = $number"
-            found = self._table(f"SELECT * FROM pages WHERE {where} LIMIT 9", path=path, number=int(number))
-        elif len(page) >= 4:
-            found = self._table("SELECT * FROM pages WHERE starts_with(page_id, $page) LIMIT 9", page=page)
-        else:
-            raise UsageError(
-                f"Too short for a page: {page!r}", remedy="Give four characters of its id or PATH#NUMBER."
-            )
-        rows = found.to_pylist(maps_as_pydicts="strict")
-        if not rows:
-            remedy = "List pages with: warraq sql 'SELECT page_id, source_path, page_number FROM pages'"
-            raise UsageError(f"No page in the library answers to {page!r}.", remedy=remedy)
-        if len(rows) > 1:
-            some = "\n  ".join(f"{r['page_id']}  {r['source_path']}#{r['page_number']}" for r in rows[:8])
-            raise UsageError(f"Several pages answer to {page!r}:\n  {some}", remedy="Give more of the id.")
-        key = {"id": rows[0]["page_id"], "collection": rows[0]["collection"], "run": rows[0]["run_id"]}
-        where = "page_id = $id AND collection = $collection AND run_id = $run"
-        lines = self._table(f"SELECT * FROM lines WHERE {where} ORDER BY line_order", **key)
-        words = self._table(newest_words("page_id = $id"), id=rows[0]["page_id"]).to_pylist()
-        return StoredPage(rows[0], lines.to_pylist(maps_as_pydicts="strict"), words)
+        return self.reading(lambda con: stored_page(con, self.root, name))
 
     def reading(self, read: Callable[[duckdb.DuckDBPyConnection], _T]) -> _T:
         """What `read` makes of a connection to the newest version, which is closed afterwards. It may be called

@@ -132,6 +132,7 @@ class Snapshot:
         """
         con = duckdb.connect(":memory:")
         con.execute("SET TimeZone = 'UTC'")
+        con.execute("SET enable_progress_bar = false")  # it would be drawn on stdout, which is for data
         if memory_limit:
             con.execute("SET memory_limit = $limit", {"limit": memory_limit})
         for name in SCHEMAS:

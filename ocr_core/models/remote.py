@@ -301,7 +301,6 @@ def _given(model: RemoteModel, source: Path) -> dict[str, Path]:
 
 def _downloaded(model: RemoteModel, before: Pulled | None, cache: Path) -> tuple[dict[str, Path], str]:
     from huggingface_hub import HfApi, hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError
 
     revision = before.revision if before and before.revision != "local" else model.revision
     paths = {}
@@ -326,7 +325,7 @@ def _downloaded(model: RemoteModel, before: Pulled | None, cache: Path) -> tuple
             )
             parts = paths[name].parts  # …/snapshots/COMMIT/path of the file
             revision = parts[len(parts) - 1 - parts[::-1].index("snapshots") + 1]
-    except (OSError, ValueError, HfHubHTTPError) as error:
+    except Exception as error:  # the hub's own errors, and those of whichever HTTP client it uses
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise MissingDependency(
             f"{model.name} cannot be downloaded from {model.repo}: {first}",

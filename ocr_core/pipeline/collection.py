@@ -13,8 +13,14 @@ def collection_settings(library: Library, collection: str) -> CollectionSettings
     """What is said of a collection, nothing perhaps.
 
     Raises:
-        LibraryError: what is said of some collection does not work.
+        LibraryError: what is said of some collection does not work, or a part that nothing reads is there.
     """
+    parts = (name for name, value in library.settings.items() if isinstance(value, dict))
+    if unknown := [name for name in parts if name != "collections"]:
+        raise LibraryError(
+            f"warraq.toml has a part that nothing reads: [settings.{unknown[0]}].",
+            remedy="What is set for a collection stands below [settings.collections.NAME].",
+        )
     try:
         known = TypeAdapter(dict[str, CollectionSettings]).validate_python(
             library.settings.get("collections", {})

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from ocr_core.errors import LibraryError, PageError
 from ocr_core.records import Failure, PageArray, SourceFile
-from ocr_core.sources import ReadSettings, identify, read_pages
+from ocr_core.sources import ReadSettings, file_at, identify, read_pages
 
 _LOW, _HIGH = (200, 60, 40), (30, 120, 60)  # colour of a line by its confidence
 _BASELINE = (40, 90, 200)
@@ -24,7 +24,7 @@ def read_again(page: Mapping[str, Any]) -> PageArray:
     Raises:
         LibraryError: the file has moved, changed, or can no longer be read.
     """
-    path = Path(page["root"]) / page["source_path"]
+    path = file_at(page["root"], page["source_path"])
     if not path.is_file():
         raise LibraryError(
             f"{path} is no longer there.", remedy="Put the file back; the library keeps text, not scans."

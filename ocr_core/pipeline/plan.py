@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ocr_core.config import RunSettings
 from ocr_core.errors import NothingToDo
@@ -61,12 +61,14 @@ class Plan:
         to_record: documents, or places of documents, that the library does not know yet.
         failures: the survey's failures.
         already: pages that are up to date in the library, by status.
+        elsewhere: how many of these another collection holds, by its name.
     """
 
     documents: tuple[tuple[Document, tuple[int, ...]], ...]
     to_record: tuple[Document, ...]
     failures: tuple[Failure, ...]
     already: Mapping[Status, int]
+    elsewhere: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def pages_to_do(self) -> int:
@@ -109,11 +111,15 @@ def make_plan(found: Survey, settings: RunSettings, library: Library | None, set
     Args:
         library: what is there already; None when the library is still to be made.
         settled: the results that need no reading.
+
+    Raises:
+        NothingToDo: there are documents, but none has a page that the settings ask for.
     """
     # A page is its content: one that another collection holds is not read a second time.
     states = library.page_states() if library else {}
     wanted = settings.page_range
     already: Counter[Status] = Counter()
+    elsewhere: Counter[str] = Counter()
     todo: list[tuple[Document, tuple[int, ...]]] = []
     for document in found.documents:
         numbers = []
@@ -123,11 +129,18 @@ def make_plan(found: Survey, settings: RunSettings, library: Library | None, set
             state = states.get(document.page(number).page_id)
             if state is not None and state in settled:
                 already[state.status] += 1
+                if state.collection != settings.collection:
+                    elsewhere[state.collection] += 1
             else:
                 numbers.append(number)
         if numbers:
             todo.append((document, tuple(numbers)))
-    return Plan(tuple(todo), _to_record(found, library), found.failures, already)
+    plan = Plan(tuple(todo), _to_record(found, library), found.failures, already, elsewhere)
+    if not plan.discovered:
+        raise NothingToDo(
+            f"No document has a page among {settings.pages}.", remedy="Pages count from 1; see --pages."
+        )
+    return plan
 
 
 def _to_record(found: Survey, library: Library | None) -> tuple[Document, ...]:

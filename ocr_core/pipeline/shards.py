@@ -21,7 +21,7 @@ from ocr_core.pipeline.plan import Plan, Settled
 from ocr_core.pipeline.prepare import failure
 from ocr_core.records import Document, Failure, PageRef, SourceFile, Stage, Status
 from ocr_core.records import doc_id as document_of
-from ocr_core.sources import Limits, identify
+from ocr_core.sources import Limits, file_at, identify
 
 _WAITING = """
 SELECT p.page_id, r.settings FROM pages p JOIN runs r USING (run_id)
@@ -157,7 +157,7 @@ def plan_shard(library: Library, shard: Shard, settled: Settled) -> Plan:
 def _opened(stored: StoredDocument, limits: Limits) -> Document | PageError:
     """The document at the first of its places that still has its content."""
     for root, path in ((stored.root, stored.source_path), *stored.copies):
-        found = identify(SourceFile(Path(root) / path, Path(root), path), limits)
+        found = identify(SourceFile(file_at(root, path), Path(root), path), limits)
         if isinstance(found, Document) and found.doc_id == stored.doc_id:
             return found
     return PageError(
@@ -168,7 +168,7 @@ def _opened(stored: StoredDocument, limits: Limits) -> Document | PageError:
 
 
 def _record(stored: StoredDocument) -> Document:
-    source = SourceFile(Path(stored.root) / stored.source_path, Path(stored.root), stored.source_path)
+    source = SourceFile(file_at(stored.root, stored.source_path), Path(stored.root), stored.source_path)
     return Document(stored.doc_id, source, stored.media_type, stored.pages, stored.size_bytes)
 
 

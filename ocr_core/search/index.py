@@ -257,6 +257,7 @@ def _read(snapshot: Snapshot, fresh: pa.Table) -> Iterator[build.Part]:
     for number, files in enumerate(groups or [[]]):
         with reading_library(snapshot.root), closing(duckdb.connect(":memory:")) as con:
             con.execute("SET TimeZone = 'UTC'")
+            con.execute("SET enable_progress_bar = false")
             con.register("fresh", fresh)
             con.register("words", words)
             con.register("stored", _holding(snapshot, files, ids))

@@ -5,7 +5,7 @@
 Everything that can be wrong with a file is a `Failure` among the results; nothing is dropped without a word.
 """
 
-from ocr_core.sources.discover import Discovery, discover, natural_key
+from ocr_core.sources.discover import Discovery, discover, file_at, natural_key
 from ocr_core.sources.identify import Limits, identify, identify_all
 from ocr_core.sources.read import read_pages
 from ocr_core.sources.settings import ExistingText, ReadSettings
@@ -16,6 +16,7 @@ __all__ = [
     "Limits",
     "ReadSettings",
     "discover",
+    "file_at",
     "identify",
     "identify_all",
     "natural_key",

@@ -8,6 +8,7 @@ import re
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from natsort import natsort_keygen, ns
@@ -19,6 +20,7 @@ from ocr_core.sources import errors, sniff
 log = logging.getLogger(__name__)
 
 _natural: Callable[[str], object] = natsort_keygen(alg=ns.PATH | ns.IGNORECASE)
+_ESCAPED = re.compile(r"\\x(202[89]|[01][0-9a-f]|7f|[89a-f][0-9a-f])")  # by `clean_name`
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,23 @@ def clean_name(path: str | Path) -> str:
     """A path as text that every sink takes: bytes that are no UTF-8 and control characters are escaped."""
     text = os.fsencode(path).decode("utf-8", "backslashreplace").replace(os.sep, "/")
     return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", lambda m: f"\\x{ord(m[0]):02x}", text)
+
+
+def file_at(root: str | Path, source_path: str) -> Path:
+    """The file that `clean_name` gave this name, which may have been escaped; the plain path where there is none."""
+    plain = Path(root) / source_path
+    if "\\x" not in source_path or plain.exists():
+        return plain
+    for escaped_bytes in (True, False):  # U+0080 to U+009F are escaped as bytes that are no UTF-8 are
+        path = Path(root) / _ESCAPED.sub(partial(_unescaped, as_bytes=escaped_bytes), source_path)
+        if path.exists():
+            return path
+    return plain
+
+
+def _unescaped(match: re.Match[str], *, as_bytes: bool) -> str:
+    code = int(match[1], 16)
+    return os.fsdecode(bytes([code])) if as_bytes and 0x80 <= code <= 0xFF else chr(code)
 
 
 Found = SourceFile | Failure | tuple[str, str]

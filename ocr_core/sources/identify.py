@@ -56,6 +56,7 @@ def identify(file: SourceFile, limits: Limits = Limits()) -> Document | Failure:
         return Failure(file.source_path, Stage.DISCOVER, error.kind, error.message, error.remedy)
     except OSError as error:
         return unreadable(file.source_path, error)
+    file = replace(file, modified_ns=state.st_mtime_ns)
     return Document(found.sha256, file, found.media_type, found.pages, found.size)
 
 

@@ -69,7 +69,7 @@ def check_size(width: int, height: int, max_pixels: int) -> None:
         raise PageError(
             "too-large",
             f"The image has {width} × {height} pixels; the limit is {limit}.",
-            remedy="Scale it down or cut it into pages; for the number of pixels, the limit can be raised.",
+            remedy="Scale it down or cut it into pages; --max-megapixels raises the limit of pixels, not that of a side.",
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ocr_core.errors import PageError
-from ocr_core.records import Failure, PageImage, PageRef, Stage
+from ocr_core.records import Failure, PageImage, PageRef, SourceFile, Stage
 from ocr_core.sources import errors, images, pdf, sniff
 from ocr_core.sources.settings import ReadSettings
 
@@ -29,7 +29,23 @@ def read_pages(
         return
     read = pdf.read if pages[0].media_type == sniff.PDF else _read_images
     for page, result in zip(pages, read(pages, settings), strict=True):
+        result = _changed(page.source) or result
         yield _failure(page, result) if isinstance(result, PageError) else result
+
+
+def _changed(source: SourceFile) -> PageError | None:
+    """An error if the file is not what it was when its bytes became the id of its pages."""
+    try:
+        same = not source.modified_ns or source.path.stat().st_mtime_ns == source.modified_ns
+    except OSError:
+        return None  # said better by who read it
+    if same:
+        return None
+    return PageError(
+        "changed",
+        "The file changed while the run was under way.",
+        remedy="Run again once nothing writes to it.",
+    )
 
 
 def _read_images(pages: Sequence[PageRef], settings: ReadSettings) -> Iterator[PageImage | PageError]:

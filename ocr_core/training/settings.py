@@ -62,6 +62,12 @@ def load_settings(kind: type[S], path: Path, *, data: Path | None = None, folder
         if folder is not None:
             values.setdefault("run", {})["folder"] = folder
         return kind.model_validate(values)
+    except FileNotFoundError:
+        names = ", ".join(sorted(file.stem for file in CONFIGS.glob("*.toml")))
+        raise UsageError(
+            f"There is no configuration {path}.",
+            remedy=f"Name a TOML file, or one that comes with Warraq: {names}.",
+        ) from None
     except (OSError, tomllib.TOMLDecodeError, ValidationError) as error:
         raise UsageError(f"{path}: {error}", remedy=REMEDY) from error
 

@@ -20,6 +20,7 @@ from ocr_core.errors import LibraryError, PageError
 from ocr_core.exports.pictures import Pictures
 from ocr_core.pipeline.line_pictures import cut_line
 from ocr_core.records import Box
+from ocr_core.sources import file_at
 from ocr_core.viewer.kept import Newest
 from ocr_core.viewer.turning import turned_box, turned_image
 
@@ -108,7 +109,7 @@ def _path(page: Mapping[str, Any]) -> Path:
         raise LibraryError(
             "Its path leads out of the folder that was read.", remedy="Read the file again: warraq run."
         )
-    return Path(page["root"]) / relative
+    return file_at(page["root"], str(relative))
 
 
 def _reduced(data: bytes, longest: int, rotation: int | None) -> bytes:

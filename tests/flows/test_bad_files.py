@@ -84,6 +84,27 @@ def test_every_bad_file_is_named_and_the_rest_goes_on(
             assert failed[name]["kind"] == kind, name
 
 
+def test_a_retry_reads_what_was_mended_and_names_what_is_gone(
+    letters: Callable[[Path, int], Path], start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    folder = letters(tmp_path / "in", 1)
+    mended, gone = folder / "letter_1.jpg", folder / "gone.jpg"
+    page = mended.read_bytes()
+    for path in (mended, gone):
+        path.write_bytes(b"")
+    process = start("run", folder, "--library", tmp_path / "library", "--json")
+    out, messages = process.communicate(timeout=240)
+    assert (process.returncode, json.loads(out)["failed"]) == (10, 2), messages
+    mended.write_bytes(page)
+    gone.unlink()
+    process = start("retry", "--library", tmp_path / "library", "--json")
+    out, messages = process.communicate(timeout=240)
+    account = json.loads(out)
+    assert (process.returncode, account["done"], account["failed"]) == (0, 1, 0), messages
+    assert "not tried: gone.jpg is no longer there" in messages
+    assert "letter_1.jpg is no longer" not in messages
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may enter every folder")
 def test_a_folder_without_permission_is_named(tmp_path: Path) -> None:
     from ocr_core.sources import discover

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -83,6 +85,14 @@ def test_every_command_has_help(path: tuple[str, ...], start: Start) -> None:
     assert "Usage" in out
 
 
+@pytest.mark.parametrize("group", [(), ("audit",), ("models",), ("train",)], ids=" ".join)
+def test_a_group_lists_each_of_its_commands_once_and_whole(group: tuple[str, ...], start: Start) -> None:
+    _, out, _ = run(start, *group, "--help")
+    listed = re.findall(r"^  ([a-z-]+) +[A-Z]", out.partition("--help")[2], re.MULTILINE)
+    assert sorted(listed) == sorted({path[len(group)] for path in commands() if path[: len(group)] == group})
+    assert "..." not in out.partition("\n")[2]
+
+
 @pytest.mark.parametrize("path", commands(), ids=" ".join)
 def test_every_command_is_in_the_readme(path: tuple[str, ...]) -> None:
     assert f"warraq {' '.join(path)}" in (ROOT / "README.md").read_text("utf-8")
@@ -108,6 +118,9 @@ def test_help_does_not_load_the_heavy_libraries() -> None:
         (["run", ".", "--library", "LIB", "--vlm", "pixels=3"], 1),
         (["run", ".", "--library", "LIB", "--vlm", "line"], 1),
         (["run", ".", "--library", "LIB", "--english", "nobody"], 1),
+        (["run", ".", "--library", "LIB", "--collection", "a/b"], 1),
+        (["run", ".", "--library", "LIB", "--device", "tpu"], 1),
+        (["sql", "--library", "LIBRARY", "SELECT 1", "--timeout", "-1"], 1),
         (["run", ".", "--library", "LIB", "--english", "trocr"], 3),
         (["status", "--library", "MISSING"], 5),
         (["sql", "--library", "LIBRARY", "DROP TABLE lines"], 1),
@@ -123,6 +136,22 @@ def test_exit_codes(arguments: list[str], code: int, start: Start, library: Path
     found, _, messages = run(start, *(places.get(argument, argument) for argument in arguments))
     assert found == code, messages
     assert "Traceback" not in messages
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--device", "tpu"], "device: 'tpu' is no device; write auto, cpu, cuda or cuda:N."),
+        (["--pages", "3-1"], "pages: '3-1' is no page range: pages count from 1, low to high."),
+        (["--vlm", "pixels=3"], "vlm.pixels: there is no such setting."),
+        (["--collection", ""], "Not a name for a collection: ''"),
+    ],
+)
+def test_settings_that_do_not_work_are_said_in_plain_words(
+    options: list[str], says: str, start: Start, tmp_path: Path
+) -> None:
+    _, _, messages = run(start, "run", ".", "--library", tmp_path / "new", *options)
+    assert says in messages
 
 
 def test_search_and_show_answer_on_stdout(library: Path, start: Start) -> None:
@@ -150,7 +179,7 @@ def test_sql_formats(format_: str, begins: bytes, library: Path) -> None:
 def test_status_tells_what_waits_and_what_failed(library: Path, start: Start) -> None:
     code, out, _ = run(start, "status", "--library", library)
     assert code == 0
-    assert "pending: 1 pages. No engine for Arabic." in out
+    assert "pending: 1 page. No engine for Arabic." in out
     assert "c.jpg (empty): The file is empty. Copy it again." in out
     code, out, _ = run(start, "status", "--library", library, "--json")
     [row] = json.loads(out)["collections"]
@@ -164,6 +193,14 @@ def test_a_dry_run_writes_nothing(samples: Path, start: Start, tmp_path: Path) -
     assert not (tmp_path / "library").exists()
 
 
+def test_a_dry_run_names_files_with_the_same_bytes(samples: Path, start: Start, tmp_path: Path) -> None:
+    page = sorted((samples / "letters").glob("*.jpg"))[0]
+    for name in ("a.jpg", "b.jpg"):
+        shutil.copy(page, tmp_path / name)
+    code, out, _ = run(start, "run", tmp_path, "--library", tmp_path / "library", "--dry-run")
+    assert (code, out) == (0, "a.jpg\timage/jpeg\t1 page\nb.jpg\tsame as\ta.jpg\n")
+
+
 def test_output_into_a_closed_pipe_is_no_error(library: Path) -> None:
     query = "SELECT * FROM range(100000)"
     command = f"{sys.executable} -m flows sql --library {library} --format csv '{query}' | head -1"
@@ -172,6 +209,14 @@ def test_output_into_a_closed_pipe_is_no_error(library: Path) -> None:
     )
     assert answer.stdout == "range\r\n" or answer.stdout == "range\n"
     assert answer.stderr == ""
+
+
+def test_output_that_nobody_takes(library: Path) -> None:
+    command = f"{sys.executable} -m flows status --library {library}"
+    closed = subprocess.run(["bash", "-c", f"{command} >&-"], cwd=ROOT, capture_output=True, text=True)
+    assert (closed.returncode, "Error" in closed.stderr) == (0, False), closed.stderr
+    full = subprocess.run(["bash", "-c", f"{command} >/dev/full"], cwd=ROOT, capture_output=True, text=True)
+    assert (full.returncode, "Error: No space left on device.\n" in full.stderr) == (5, True), full.stderr
 
 
 def test_an_error_that_an_interrupt_caused_is_an_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:

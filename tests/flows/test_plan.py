@@ -11,13 +11,15 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from ocr_core.config import ArabicEngine, PageRange, RunSettings
-from ocr_core.errors import UsageError
+from ocr_core.errors import NothingToDo, UsageError
 from ocr_core.layout.method import LayoutMethod
-from ocr_core.library import PageState
+from ocr_core.library import Library, PageState
 from ocr_core.pipeline.engines import ARABIC_WORKER, engines_for, fingerprints_for, settled_for
 from ocr_core.pipeline.fingerprint import Fingerprints
+from ocr_core.pipeline.plan import Settled, Survey, make_plan
 from ocr_core.pipeline.prepare import units
 from ocr_core.records import EngineStamp, PageRef, Script, SourceFile, Status, page_id
+from tests.library.make import document, result
 
 LATIN = EngineStamp("crnn-latin", "1", "aa")
 
@@ -87,6 +89,24 @@ def test_the_reader_of_english_lines_makes_pages_stale(tmp_path: Path) -> None:
     assert before.of([]) == after.of([])
     with pytest.raises(UsageError, match="no line reader 'nobody'"):
         engines_for(chosen.model_copy(update={"english": "nobody"}))
+
+
+def test_pages_of_another_collection_are_counted_and_no_page_asked_for_is_an_error(tmp_path: Path) -> None:
+    settled = Settled(frozenset({"f1"}))
+    library = Library.create(tmp_path / "library")
+    book = document("book.pdf", 3)
+    library.publish(
+        "r1", "books", documents=[book], results=[result(book.page(1), "one"), result(book.page(2), "two")]
+    )
+    found = Survey((book,), (), ())
+    settings = run_settings(ArabicEngine.AUTO, collection="letters")
+    plan = make_plan(found, settings, library, settled)
+    assert (plan.pages_to_do, plan.elsewhere) == (1, {"books": 2})
+    assert not make_plan(
+        found, run_settings(ArabicEngine.AUTO, collection="books"), library, settled
+    ).elsewhere
+    with pytest.raises(NothingToDo, match="No document has a page among 4-"):
+        make_plan(found, run_settings(ArabicEngine.AUTO, pages="4-"), library, settled)
 
 
 def state(fingerprint: str, status: Status = Status.DONE, engine: str = "crnn-ar") -> PageState:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+from concurrent.futures import CancelledError, Future
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,7 @@ import pytest
 from ocr_core.pipeline.prepare import PreparedPage
 from ocr_core.records import Failure, PageRef, SourceFile, page_id
 from ocr_core.sources import ReadSettings
-from tasks.pool import PagePool
+from tasks.pool import PagePool, Prepared
 from tests import faults
 from tests.conftest import ROOT
 
@@ -44,6 +47,25 @@ def test_only_the_page_that_crashes_its_unit_fails(pool: PagePool) -> None:
     assert isinstance(failure, Failure)
     assert (failure.page_number, failure.kind) == (2, "crashed")
     assert failure.remedy
+
+
+def test_whoever_waits_for_pages_is_freed_when_the_pool_ends() -> None:
+    freed: list[str] = []
+
+    def wait(pages: list[PageRef], future: Future[Prepared]) -> None:
+        with suppress(CancelledError):
+            pool.collect(pages, future)
+        freed.append(pages[0].source.source_path)
+
+    with PagePool(1, ReadSettings(), 3600, prepare=faults.prepare) as pool:
+        pool.submit(unit("a")).result()
+        units = [unit("hang"), unit("b"), unit("c")]  # one at work, two not begun
+        waiting = [threading.Thread(target=wait, args=(u, pool.submit(u)), daemon=True) for u in units]
+        for thread in waiting:
+            thread.start()
+    for thread in waiting:
+        thread.join(timeout=20)
+    assert sorted(freed) == ["b", "c", "hang"]
 
 
 HANGING = """

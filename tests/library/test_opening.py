@@ -27,7 +27,8 @@ def test_settings_survive(tmp_path: Path) -> None:
         (None, "not a Warraq library"),
         ("format = 99\n", "format 99"),
         ("format = [", "damaged"),
-        ("name = 'x'\n", "damaged"),
+        ("name = 'x'\n", "damaged: it has no number as `format`"),
+        ("format = 1\n[collections.letters]\nscript = 'latin'\n", "nothing reads: collections"),
     ],
 )
 def test_what_cannot_be_opened(tmp_path: Path, content: str | None, says: str) -> None:
@@ -36,6 +37,11 @@ def test_what_cannot_be_opened(tmp_path: Path, content: str | None, says: str) -
     with pytest.raises(LibraryError, match=says) as raised:
         Library.open(tmp_path)
     assert raised.value.remedy
+
+
+def test_long_queries_draw_no_progress_on_stdout(tmp_path: Path) -> None:
+    with Library.create(tmp_path / "l").connect() as con:
+        assert con.sql("SELECT current_setting('enable_progress_bar')").fetchall() == [(False,)]
 
 
 def test_folder_with_other_things_is_not_taken(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -127,6 +128,22 @@ def test_what_is_not_there_is_said_with_a_remedy(hub: type[Hub], tmp_path: Path)
         pass
     assert "--from" in caught.value.remedy
     assert pulled("m", tmp_path) is None
+
+
+def test_a_hub_that_is_not_reached_is_said_with_a_remedy(
+    hub: type[Hub], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        nobody = taken.getsockname()[1]
+    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{nobody}")
+    monkeypatch.setattr("time.sleep", lambda seconds: None)  # the hub asks again, later and later
+    many = RemoteModel("m", "kind", "someone/something", "main", ("*.pth",), "MIT", 1)
+    with (
+        pytest.raises(MissingDependency, match="cannot be downloaded") as caught,
+        fetched(many, root=tmp_path),
+    ):
+        pass
+    assert "--from" in caught.value.remedy
 
 
 def test_files_given_by_hand(tmp_path: Path) -> None:

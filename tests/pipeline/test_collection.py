@@ -63,8 +63,15 @@ def test_workers_read_a_collection_as_the_library_says(
     assert found == {"letters": (expected, 2), "maps": (given or ArabicEngine.AUTO, 2)}
 
 
-def test_what_does_not_work_is_told_with_a_remedy(tmp_path: Path) -> None:
-    root = library_that_says(SAID + "language = 7\n", tmp_path / "library").root
-    with pytest.raises(LibraryError, match=r"letters\.language") as raised:
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (SAID + "language = 7\n", r"letters\.language"),
+        ("[settings.letters]\nscript = 'latin'\n", r"settings\.letters"),
+    ],
+)
+def test_what_does_not_work_is_told_with_a_remedy(text: str, told: str, tmp_path: Path) -> None:
+    root = library_that_says(text, tmp_path / "library").root
+    with pytest.raises(LibraryError, match=told) as raised:
         for_collection(settings(root))
     assert "[settings.collections.NAME]" in str(raised.value.remedy)

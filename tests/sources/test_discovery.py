@@ -16,7 +16,7 @@ from PIL import Image
 
 from ocr_core.errors import UsageError
 from ocr_core.records import Document, Failure, SourceFile, Stage
-from ocr_core.sources import Limits, discover, identify, identify_all, natural_key, read_pages
+from ocr_core.sources import Limits, discover, file_at, identify, identify_all, natural_key, read_pages
 
 Bytes = Callable[..., bytes]
 
@@ -141,6 +141,41 @@ def test_names_that_are_no_utf8_become_clean_text(tmp_path: Path) -> None:
     assert isinstance(document, Document)
     (page,) = read_pages([document.page(1)])
     assert not isinstance(page, Failure)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"a\nb",
+        b"caf\xe9\n",
+        b"byte \x85",
+        "code \u0085".encode(),
+        "line\u2028".encode(),
+        b"plain \\x0a",
+        b"c:\\x",
+    ],
+)
+def test_a_file_is_found_again_by_its_clean_name(tmp_path: Path, name: bytes) -> None:
+    image(tmp_path / "1.png").rename(os.fsdecode(os.fsencode(tmp_path / "in") + name))
+    (file,) = discover([tmp_path]).files
+    assert file_at(str(tmp_path), file.source_path) == file.path
+
+
+def test_a_file_that_changes_before_it_is_read_fails(tmp_path: Path) -> None:
+    path = image(tmp_path / "1.png")
+    document = identify(SourceFile(path, tmp_path, "1.png"))
+    assert isinstance(document, Document)
+    (page,) = read_pages([document.page(1)])
+    assert not isinstance(page, Failure)
+    path.write_bytes(path.read_bytes() + b"another scan")
+    os.utime(path, ns=(0, document.source.modified_ns + 1))
+    (failed,) = read_pages([document.page(1)])
+    assert isinstance(failed, Failure)
+    assert (failed.kind, failed.page_id) == ("changed", document.page(1).page_id)
+
+
+def test_a_name_that_leads_to_no_file_stays_as_it_is(tmp_path: Path) -> None:
+    assert file_at(tmp_path, "gone\\x0a.png") == tmp_path / "gone\\x0a.png"
 
 
 def test_a_pdf_with_such_a_name(tmp_path: Path, raw_pdf: Bytes, make_page: type) -> None:

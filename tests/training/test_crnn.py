@@ -224,7 +224,7 @@ def test_configurations_are_checked(tmp_path: Path) -> None:
 def test_configurations_that_come_with_warraq_have_names(tmp_path: Path) -> None:
     found = load_config(Path("crnn-latin"), data=tmp_path, folder=tmp_path / "run")
     assert (found.name, found.data, found.run.folder) == ("crnn-latin", tmp_path, tmp_path / "run")
-    with pytest.raises(UsageError, match="nobody"):
+    with pytest.raises(UsageError, match=r"There is no configuration nobody\.\n.*crnn-latin"):
         load_config(Path("nobody"))
 
 

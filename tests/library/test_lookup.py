@@ -1,0 +1,72 @@
+"""Pages are found by the names that people have for them, and where there is none the message says why."""
+
+from __future__ import annotations
+
+import pytest
+
+from ocr_core.errors import UsageError
+from ocr_core.library import Library
+from tests.library.make import document, failure, result
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
+    library = Library.create(tmp_path_factory.mktemp("my library") / "l")
+    letter = document("box/a.jpg", copies=["copy of a.jpg"])
+    book = document("book.pdf", pages=12)
+    marked = document("a#1.jpg")
+    torn = document("torn.jpg")
+    library.publish(
+        "r1",
+        "c",
+        documents=[letter, book, marked, torn],
+        results=[
+            result(letter.page(1), "letter"),
+            *(result(book.page(n), f"page {n}") for n in range(1, 11)),
+            result(marked.page(1), "marked"),
+        ],
+        failures=[failure("torn.jpg", torn.page(1)), failure("locked.pdf", kind="encrypted")],
+    )
+    return library
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("box/a.jpg#1", "letter"),
+        ("box/a.jpg#1:7", "letter"),  # as `search` prints a hit on its seventh line
+        ("box/a.jpg", "letter"),
+        ("copy of a.jpg", "letter"),
+        ("copy of a.jpg#1", "letter"),
+        ("book.pdf#10", "page 10"),
+        ("a#1.jpg#1", "marked"),
+        ("a#1.jpg", "marked"),
+    ],
+)
+def test_names_of_pages(name: str, text: str, library: Library) -> None:
+    stored = library.page(name)
+    assert [line["text"] for line in stored.lines] == [text]
+    assert library.page(stored.page["page_id"]) == stored
+
+
+@pytest.mark.parametrize(
+    ("name", "says", "remedy"),
+    [
+        (
+            "book.pdf",
+            r"Several pages answer to 'book.pdf':\n  \w+-00001  book.pdf#1\n(.*\n){7}  …",
+            "PATH#NUMBER",
+        ),
+        ("book.pdf#13", "book.pdf has no page 13 in the library; the file has 12", "Pages count from 1"),
+        ("book.pdf#11", "book.pdf has no page 11", "--pages"),
+        ("torn.jpg#1", "torn.jpg#1 failed \\(truncated\\): The file ends early", "Scan it again"),
+        ("locked.pdf", "locked.pdf failed \\(encrypted\\)", "Scan it again"),
+        ("nobody.jpg#1", "No page in the library answers to 'nobody.jpg#1'", "l' \"SELECT"),
+        ("", "No page", "PATH#NUMBER"),
+        ("abc", "No page", "PATH#NUMBER"),
+    ],
+)
+def test_pages_that_are_not_there(name: str, says: str, remedy: str, library: Library) -> None:
+    with pytest.raises(UsageError, match=says) as raised:
+        library.page(name)
+    assert remedy in raised.value.remedy
