@@ -61,7 +61,7 @@ def cut(folders: list[Path], count: int) -> list:
     from ocr_core.layout.crops import rectify_line
     from ocr_core.layout.extents import page_extents
     from ocr_core.records import LineImage
-    from ocr_core.training.ground_truth import read_pages, shape_of
+    from ocr_core.training.data.ground_truth import read_pages, shape_of
 
     found = [(page, line) for folder in folders for page in read_pages(folder) for line in page.lines]
     chosen = found[:: max(1, len(found) // count)][:count]
@@ -80,9 +80,9 @@ def compact(lines: list, precision: str) -> None:
 
     from ocr_core.ground import normalise_height
     from ocr_core.models import verified_bytes
-    from ocr_core.recognizers.crnn import CrnnRecognizer
-    from ocr_core.recognizers.crnn_file import read_crnn
-    from ocr_core.recognizers.ctc import greedy
+    from ocr_core.recognizers.crnn.engine import CrnnRecognizer
+    from ocr_core.recognizers.crnn.file import read_crnn
+    from ocr_core.recognizers.decoding.ctc import greedy
 
     engine = CrnnRecognizer.load(device="cpu", precision=precision, decoding="greedy")
     card, data = verified_bytes("crnn-latin")
@@ -109,11 +109,11 @@ def published(lines: list, precision: str) -> None:
     from ocr_core.errors import ModelError
     from ocr_core.models import verified_bytes
     from ocr_core.models.remote import models_folder
-    from ocr_core.recognizers.charset import Charset
-    from ocr_core.recognizers.ctc import greedy
-    from ocr_core.recognizers.published import NAME, PublishedRecognizer, as_published
-    from ocr_core.recognizers.published_crnn import PublishedCrnn
-    from ocr_core.recognizers.published_file import read_published
+    from ocr_core.recognizers.decoding.charset import Charset
+    from ocr_core.recognizers.decoding.ctc import greedy
+    from ocr_core.recognizers.published.engine import NAME, PublishedRecognizer, as_published
+    from ocr_core.recognizers.published.file import read_published
+    from ocr_core.recognizers.published.network import PublishedCrnn
     from ocr_core.records import EngineStamp
 
     try:
@@ -150,8 +150,8 @@ def onnx(lines: list, threads: int) -> None:
     import onnxruntime
     import torch
 
-    from ocr_core.recognizers.crnn import CrnnRecognizer, _batches
-    from ocr_core.recognizers.onnx_export import export_onnx
+    from ocr_core.recognizers.crnn.engine import CrnnRecognizer, _batches
+    from ocr_core.recognizers.crnn.onnx_export import export_onnx
 
     engine = CrnnRecognizer.load(device="cpu", decoding="greedy")
     jobs = [engine._prepare(place, line.pixels) for place, line in enumerate(lines)]

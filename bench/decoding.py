@@ -24,10 +24,10 @@ from ocr_core.audit.rates import page_rates, rate_with_interval, score_line
 from ocr_core.audit.report import interval
 from ocr_core.audit.text import comparable
 from ocr_core.models import WEIGHTS
-from ocr_core.recognizers.beam import BeamReading, BeamSettings, CharacterModel, beam_search
-from ocr_core.recognizers.crnn import CrnnRecognizer
-from ocr_core.recognizers.ctc import Decoded, Frames, greedy
-from ocr_core.recognizers.ngram import NgramModel
+from ocr_core.recognizers.crnn.engine import CrnnRecognizer
+from ocr_core.recognizers.decoding.beam import BeamReading, BeamSettings, CharacterModel, beam_search
+from ocr_core.recognizers.decoding.ctc import Decoded, Frames, greedy
+from ocr_core.recognizers.decoding.ngram import NgramModel
 from ocr_core.records import Failure, LineImage, Transcript
 
 

@@ -45,7 +45,7 @@ def main() -> None:
     import torch
 
     from ocr_core.recognizers.register import load_reader
-    from ocr_core.training.ground_truth import read_pages
+    from ocr_core.training.data.ground_truth import read_pages
 
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
@@ -88,7 +88,7 @@ def cut(page: Page, lines: tuple[TruthLine, ...], chosen: list[TruthLine], scale
     from ocr_core.layout.crops import rectify_line
     from ocr_core.layout.extents import page_extents
     from ocr_core.records import LineImage
-    from ocr_core.training.ground_truth import shape_of
+    from ocr_core.training.data.ground_truth import shape_of
 
     def scaled(line: TruthLine) -> tuple:
         baseline, polygon = shape_of(line)

@@ -26,14 +26,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from ocr_core.layout.method import LayoutMethod
 from ocr_core.pipeline.prepare import PreparedPage, prepare_pages
 from ocr_core.pipeline.read import is_believed
-from ocr_core.recognizers.glyph_network import DIGITS, LETTERS
+from ocr_core.recognizers.glyphs.network import DIGITS, LETTERS
 from ocr_core.recognizers.register import load_reader
 from ocr_core.records import Box, GreyImage, Transcript
 from ocr_core.script.isolated import cut_glyph, isolated_glyphs
 from ocr_core.sources import ReadSettings, discover, identify_all
 from ocr_core.training.script.corpus import papers
 from ocr_core.training.script.drawing import ARABIC_SAMPLE
-from ocr_core.training.synthetic import Style, draw_text, find_fonts, ink_on_paper, joins
+from ocr_core.training.synthetic.drawing import Style, draw_text, find_fonts, ink_on_paper, joins
 
 HEIGHT, WIDTH = 1900, 1350
 HEADINGS = ("استمارة الأجوبة", "الاسم والتاريخ", "اكتب الحرف المناسب في كل خانة")

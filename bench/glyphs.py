@@ -29,7 +29,7 @@ def main() -> None:
 
     import torch
 
-    from ocr_core.recognizers.glyphs import GlyphRecognizer
+    from ocr_core.recognizers.glyphs.engine import GlyphRecognizer
     from ocr_core.records import LineImage
 
     torch.set_num_threads(1)  # as in a run: every thread reads batches of its own, on one core

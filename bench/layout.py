@@ -35,7 +35,7 @@ from ocr_core.layout.method import LayoutMethod
 from ocr_core.layout.protocol import Segmenter
 from ocr_core.models.opencv import load_network
 from ocr_core.records import Line
-from ocr_core.training.ground_truth import read_pages, shape_of
+from ocr_core.training.data.ground_truth import read_pages, shape_of
 
 Boxes = NDArray[np.float64]
 METHODS = ("classical", "learned")

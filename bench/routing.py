@@ -29,8 +29,8 @@ from ocr_core.script.router import ScriptRouter
 from ocr_core.script.text import script_of_text
 from ocr_core.script.windows import cut_windows
 from ocr_core.sources import ExistingText, ReadSettings, discover, identify_all
-from ocr_core.training.cache import document_of
-from ocr_core.training.ground_truth import shape_of
+from ocr_core.training.data.cache import document_of
+from ocr_core.training.data.ground_truth import shape_of
 from ocr_core.training.script.config import ScriptTrainSettings
 from ocr_core.training.script.corpus import HANDS as CORPUS_HANDS
 from ocr_core.training.script.corpus import RealLine, cut_page, has_letters, papers

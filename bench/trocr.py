@@ -29,7 +29,7 @@ def main() -> None:
     import numpy as np
     import torch
 
-    from ocr_core.recognizers import trocr
+    from ocr_core.recognizers.trocr import engine as trocr
     from ocr_core.records import EngineStamp
 
     torch.set_num_threads(options.threads)
@@ -62,8 +62,8 @@ def full_size():
         ViTConfig,
     )
 
-    from ocr_core.recognizers.trocr_file import TrocrFolder
-    from ocr_core.recognizers.trocr_images import InputShape
+    from ocr_core.recognizers.trocr.file import TrocrFolder
+    from ocr_core.recognizers.trocr.images import InputShape
 
     encoder = ViTConfig(image_size=384, qkv_bias=False)
     decoder = TrOCRConfig(cross_attention_hidden_size=768, is_decoder=True, add_cross_attention=True)

@@ -58,10 +58,10 @@ def main() -> None:
     options = arguments()
     import torch
 
-    from ocr_core.recognizers import qwen_generate
-    from ocr_core.recognizers.qwen import QwenPageRecognizer, number_type
-    from ocr_core.recognizers.qwen_pull import load_qwen
-    from ocr_core.recognizers.qwen_settings import QwenSettings
+    from ocr_core.recognizers.qwen import generate as qwen_generate
+    from ocr_core.recognizers.qwen.engine import QwenPageRecognizer, number_type
+    from ocr_core.recognizers.qwen.pull import load_qwen
+    from ocr_core.recognizers.qwen.settings import QwenSettings
 
     settings = QwenSettings(
         model=options.model or "random", page_pixels=options.pixels, page_tokens=options.tokens,
@@ -99,7 +99,7 @@ def run(engine: Any, settings: Any, mode: str, options: argparse.Namespace) -> f
     import numpy as np
     import torch
 
-    from ocr_core.recognizers.qwen_inputs import Request
+    from ocr_core.recognizers.qwen.inputs import Request
 
     rng = np.random.default_rng(1)
     per_page = options.lines if mode == "line" else 1
@@ -151,8 +151,8 @@ def stages_of(engine: Any, requests: list[Any]) -> dict[str, Any]:
     """Seconds of one batch by stage; decoding is what is left of the whole batch."""
     import torch
 
-    from ocr_core.recognizers.qwen_generate import generate
-    from ocr_core.recognizers.qwen_inputs import model_inputs, prepare
+    from ocr_core.recognizers.qwen.generate import generate
+    from ocr_core.recognizers.qwen.inputs import model_inputs, prepare
 
     loaded = engine._loaded
 
@@ -183,7 +183,7 @@ def stages_of(engine: Any, requests: list[Any]) -> dict[str, Any]:
 
 def prompt_length(loaded: Any, request: Any) -> int:
     """Tokens of a text before its picture and after it."""
-    from ocr_core.recognizers.qwen_inputs import prepare
+    from ocr_core.recognizers.qwen.inputs import prepare
 
     inputs = prepare(loaded, [request]).inputs
     pictures = int((inputs["input_ids"] == loaded.model.config.image_token_id).sum())
@@ -214,8 +214,8 @@ def random_model(size: str, device: Any, dtype: Any) -> Any:
     import torch
     from transformers import AutoConfig, AutoModelForImageTextToText
 
-    from ocr_core.recognizers.qwen_eyes import ease_eyes
-    from ocr_core.recognizers.qwen_file import load_folder
+    from ocr_core.recognizers.qwen.eyes import ease_eyes
+    from ocr_core.recognizers.qwen.file import load_folder
     from tests.recognizers.qwen_tiny import save_tiny_qwen
 
     with tempfile.TemporaryDirectory() as folder:

@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from ocr_core.imaging.settings import ImagingSettings
 from ocr_core.layout.method import LayoutMethod
-from ocr_core.recognizers.qwen_settings import QwenSettings
+from ocr_core.recognizers.qwen.settings import QwenSettings
 from ocr_core.sources.settings import ReadSettings
 
 

@@ -78,7 +78,7 @@ def pull(name: str, source: Path | None, characters: Path | None, force: bool) -
 @click.option("--format", "format_", type=click.Choice(["onnx"]), default="onnx", show_default=True)
 def export(name: str, out: Path, format_: str) -> None:
     """Write a packaged line reader for other runtimes: lines of any width, any number of them at a time."""
-    from ocr_core.recognizers.onnx_export import export_onnx
+    from ocr_core.recognizers.crnn.onnx_export import export_onnx
 
     export_onnx(name, out)
     click.echo(out)

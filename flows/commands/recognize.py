@@ -100,9 +100,9 @@ def eval_glyphs(
     """
     from ocr_core.audit.glyphs import evaluate_glyphs
     from ocr_core.recognizers.register import load_reader
-    from ocr_core.training.glyph_config import GlyphSetSettings
-    from ocr_core.training.glyph_data import read_set
-    from ocr_core.training.glyph_report import confusion_html
+    from ocr_core.training.glyphs.config import GlyphSetSettings
+    from ocr_core.training.glyphs.data import read_set
+    from ocr_core.training.glyphs.report import confusion_html
 
     settings = GlyphSetSettings(
         name=pictures.stem,

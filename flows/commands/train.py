@@ -66,8 +66,8 @@ def crnn(config: Path, data: Path | None, folder: Path | None) -> None:
     """
     import logging
 
-    from ocr_core.training.config import load_config
-    from ocr_core.training.crnn import train_crnn
+    from ocr_core.training.crnn.config import load_config
+    from ocr_core.training.crnn.train import train_crnn
 
     logging.getLogger("ocr_core.training").setLevel(logging.INFO)
     settings = load_config(config, data=data, folder=folder)
@@ -87,8 +87,8 @@ def trocr(config: Path, data: Path | None, folder: Path | None) -> None:
     import logging
 
     from ocr_core.training.settings import load_settings
-    from ocr_core.training.trocr import train_trocr
-    from ocr_core.training.trocr_config import TrocrSettings
+    from ocr_core.training.trocr.config import TrocrSettings
+    from ocr_core.training.trocr.train import train_trocr
 
     logging.getLogger("ocr_core.training").setLevel(logging.INFO)
     click.echo(train_trocr(load_settings(TrocrSettings, config, data=data, folder=folder)))
@@ -106,8 +106,8 @@ def qwen_lora(config: Path, data: Path | None, folder: Path | None) -> None:
     """
     import logging
 
-    from ocr_core.training.qwen_lora import train_qwen_lora
-    from ocr_core.training.qwen_lora_config import QwenLoraSettings
+    from ocr_core.training.qwen.config import QwenLoraSettings
+    from ocr_core.training.qwen.train import train_qwen_lora
     from ocr_core.training.settings import load_settings
 
     logging.getLogger("ocr_core.training").setLevel(logging.INFO)
@@ -124,8 +124,8 @@ def glyphs(config: Path, data: Path | None, folder: Path | None) -> None:
     """
     import logging
 
-    from ocr_core.training.glyph_config import GlyphSettings
-    from ocr_core.training.glyphs import train_glyphs
+    from ocr_core.training.glyphs.config import GlyphSettings
+    from ocr_core.training.glyphs.train import train_glyphs
     from ocr_core.training.settings import load_settings
 
     logging.getLogger("ocr_core.training").setLevel(logging.INFO)
@@ -142,8 +142,8 @@ def layout(config: Path, data: Path | None, folder: Path | None) -> None:
     """
     import logging
 
-    from ocr_core.training.layout import train_layout
-    from ocr_core.training.layout_config import LayoutTrainSettings
+    from ocr_core.training.layout.config import LayoutTrainSettings
+    from ocr_core.training.layout.train import train_layout
     from ocr_core.training.settings import load_settings
 
     logging.getLogger("ocr_core.training").setLevel(logging.INFO)
@@ -160,8 +160,8 @@ def orientation(config: Path, data: Path | None, folder: Path | None) -> None:
     """
     import logging
 
-    from ocr_core.training.layout_config import OrientationTrainSettings
-    from ocr_core.training.orientation import train_orientation
+    from ocr_core.training.layout.config import OrientationTrainSettings
+    from ocr_core.training.orientation.train import train_orientation
     from ocr_core.training.settings import load_settings
 
     logging.getLogger("ocr_core.training").setLevel(logging.INFO)
@@ -207,14 +207,14 @@ def ngram(config: Path, data: Path | None, folder: Path, reader: str | None) -> 
     """
     import logging
 
-    from ocr_core.training.ngram import load_ngram_config, train_ngram
+    from ocr_core.training.language.train import load_ngram_config, train_ngram
 
     logging.getLogger("ocr_core.training").setLevel(logging.INFO)
     settings = load_ngram_config(config)
     card = train_ngram(settings, folder, data)
     if reader is not None:
         from ocr_core.audit.language import measure_language_model
-        from ocr_core.training.config import load_config
+        from ocr_core.training.crnn.config import load_config
 
         logging.getLogger("ocr_core.audit").setLevel(logging.INFO)
         measure_language_model(card, reader, load_config(settings.corpora, data=data))
@@ -236,8 +236,8 @@ def ngram(config: Path, data: Path | None, folder: Path, reader: str | None) -> 
 def inspect(config: Path | None, data: Path | None, html: Path | None) -> None:
     """Report on a data set: lines, lengths, sizes, characters, outliers."""
     from ocr_core.errors import UsageError
-    from ocr_core.training.config import load_config
-    from ocr_core.training.inspection import corpora_of, inspect_corpora, report_html, report_text
+    from ocr_core.training.crnn.config import load_config
+    from ocr_core.training.data.inspection import corpora_of, inspect_corpora, report_html, report_text
 
     if config is not None:
         settings = load_config(config, data=data)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ocr_core.recognizers.glyph_network import CLASSES
+from ocr_core.recognizers.glyphs.network import CLASSES
 from ocr_core.recognizers.protocol import Recognizer
 from ocr_core.records import EngineStamp, GreyImage, LineImage, Transcript
-from ocr_core.training.glyph_data import GlyphSet
-from ocr_core.training.glyph_report import GlyphRates
+from ocr_core.training.glyphs.data import GlyphSet
+from ocr_core.training.glyphs.report import GlyphRates
 
 
 @dataclass(frozen=True, slots=True)

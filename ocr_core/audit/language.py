@@ -15,12 +15,12 @@ from ocr_core.audit.text import comparable
 from ocr_core.bidi import turned
 from ocr_core.errors import NothingToDo
 from ocr_core.models import Figure, ModelCard, read_card, write_card
-from ocr_core.recognizers.crnn import CrnnRecognizer
+from ocr_core.recognizers.crnn.engine import CrnnRecognizer
 from ocr_core.records import LineImage, Transcript
-from ocr_core.training.cache import NOMINAL, LineCache, document_of, prepare, split_of
 from ocr_core.training.calibrate import cross_checked_error, fit_calibration
-from ocr_core.training.config import TrainSettings
-from ocr_core.training.corpora import CorpusSettings
+from ocr_core.training.crnn.config import TrainSettings
+from ocr_core.training.data.cache import NOMINAL, LineCache, document_of, prepare, split_of
+from ocr_core.training.data.corpora import CorpusSettings
 
 log = logging.getLogger(__name__)
 

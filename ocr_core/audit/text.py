@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 
 from ocr_core.library.folding import fold
-from ocr_core.training.text import normalise_text
+from ocr_core.training.data.text import normalise_text
 
 _INVISIBLE = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069\u0640]")
 

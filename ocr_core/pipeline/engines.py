@@ -70,7 +70,7 @@ def _pulled(name: str) -> bool:
 
 
 def _vlm_stamp(settings: RunSettings) -> EngineStamp:
-    from ocr_core.recognizers.qwen_pull import qwen_stamp
+    from ocr_core.recognizers.qwen.pull import qwen_stamp
 
     return qwen_stamp(settings.vlm)
 
@@ -149,7 +149,7 @@ def load_reader(settings: RunSettings, *, threads: int) -> PageReader:
 
 def _loaded(script: Script, settings: RunSettings) -> Recognizer:
     if script is Script.ARABIC and _vlm_reads_arabic(settings):
-        from ocr_core.recognizers.qwen_pull import load_qwen
+        from ocr_core.recognizers.qwen.pull import load_qwen
 
         return load_qwen(settings.vlm, device=settings.device)
     name = ARABIC_MODEL if script is Script.ARABIC else settings.english

@@ -285,7 +285,7 @@ def is_believed(glyph: Transcript, line: Transcript | Failure) -> bool:
     It does, unless the latter is sure of a character that the former has never seen: a printed 4 on an Arabic page, a teh
     marbuta.
     """
-    from ocr_core.recognizers.glyph_network import CLASSES
+    from ocr_core.recognizers.glyphs.network import CLASSES
 
     if not glyph.text or glyph.confidence < SURE_OF_GLYPH:
         return False

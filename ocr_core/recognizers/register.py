@@ -12,7 +12,7 @@ from ocr_core.models.remote import REMOTE, pulled_cards, remote_model
 from ocr_core.records import EngineStamp
 
 if TYPE_CHECKING:
-    from ocr_core.recognizers.crnn import Decoding
+    from ocr_core.recognizers.crnn.engine import Decoding
     from ocr_core.recognizers.protocol import Recognizer
 
 Puller = Callable[[str, "Path | None", "str | None"], ModelCard]
@@ -20,7 +20,7 @@ Loader = Callable[[str, "Path | None", str, "Decoding | None"], "Recognizer"]
 
 
 def _crnn(name: str, folder: Path | None, device: str, decoding: Decoding | None) -> Recognizer:
-    from ocr_core.recognizers.crnn import CrnnRecognizer
+    from ocr_core.recognizers.crnn.engine import CrnnRecognizer
 
     return CrnnRecognizer.load(
         name, folder=folder or WEIGHTS, device=device, decoding=decoding, language_folder=WEIGHTS
@@ -28,21 +28,21 @@ def _crnn(name: str, folder: Path | None, device: str, decoding: Decoding | None
 
 
 def _published(name: str, folder: Path | None, device: str, decoding: Decoding | None) -> Recognizer:
-    from ocr_core.recognizers.published import PublishedRecognizer
+    from ocr_core.recognizers.published.engine import PublishedRecognizer
 
     return PublishedRecognizer.load(name, folder=folder, device=device, decoding=decoding)
 
 
 def _glyphs(name: str, folder: Path | None, device: str, decoding: Decoding | None) -> Recognizer:
-    from ocr_core.recognizers.glyphs import GlyphRecognizer
+    from ocr_core.recognizers.glyphs.engine import GlyphRecognizer
 
     _refuse_beams(name, decoding)
     return GlyphRecognizer.load(name, folder=folder or WEIGHTS, device=device)
 
 
 def _trocr(name: str, folder: Path | None, device: str, decoding: Decoding | None) -> Recognizer:
-    from ocr_core.recognizers.trocr import TrocrRecognizer
-    from ocr_core.recognizers.trocr_pull import beams_of, load_trocr
+    from ocr_core.recognizers.trocr.engine import TrocrRecognizer
+    from ocr_core.recognizers.trocr.pull import beams_of, load_trocr
 
     if folder is not None:
         return TrocrRecognizer.load(folder, name=name, device=device, beams=beams_of(decoding))
@@ -50,8 +50,8 @@ def _trocr(name: str, folder: Path | None, device: str, decoding: Decoding | Non
 
 
 def _qwen(name: str, folder: Path | None, device: str, decoding: Decoding | None) -> Recognizer:
-    from ocr_core.recognizers.qwen_pull import load_qwen
-    from ocr_core.recognizers.qwen_settings import QwenSettings
+    from ocr_core.recognizers.qwen.pull import load_qwen
+    from ocr_core.recognizers.qwen.settings import QwenSettings
 
     _refuse_beams(name, decoding)
     return load_qwen(QwenSettings(model=str(folder or name), mode="line"), device=device)
@@ -109,9 +109,9 @@ def reader_stamp(name: str, decoding: Decoding | None = None) -> EngineStamp:
     if (folder := _model_folder(name)) and _is_qwen(folder):
         return _qwen_stamp(str(folder), decoding)
     if folder:
-        from ocr_core.recognizers.trocr import stamp_of
-        from ocr_core.recognizers.trocr_file import steps_of
-        from ocr_core.recognizers.trocr_pull import beams_of
+        from ocr_core.recognizers.trocr.engine import stamp_of
+        from ocr_core.recognizers.trocr.file import steps_of
+        from ocr_core.recognizers.trocr.pull import beams_of
 
         return stamp_of(folder, folder.name, "1", steps_of(folder), beams_of(decoding))
     name = ALIASES.get(name, name)
@@ -119,7 +119,7 @@ def reader_stamp(name: str, decoding: Decoding | None = None) -> EngineStamp:
         return load_reader(name, device="cpu", decoding=decoding).stamp
     match _kind(name):
         case "crnn":
-            from ocr_core.recognizers.crnn import crnn_stamp
+            from ocr_core.recognizers.crnn.engine import crnn_stamp
 
             return crnn_stamp(name, decoding)
         case "glyphs":
@@ -128,7 +128,7 @@ def reader_stamp(name: str, decoding: Decoding | None = None) -> EngineStamp:
         case "qwen-vl":
             return _qwen_stamp(name, decoding)
         case "trocr":
-            from ocr_core.recognizers.trocr_pull import beams_of, pulled_stamp
+            from ocr_core.recognizers.trocr.pull import beams_of, pulled_stamp
 
             return pulled_stamp(name, beams=beams_of(decoding))
         case _:
@@ -136,8 +136,8 @@ def reader_stamp(name: str, decoding: Decoding | None = None) -> EngineStamp:
 
 
 def _qwen_stamp(model: str, decoding: Decoding | None) -> EngineStamp:
-    from ocr_core.recognizers.qwen_pull import qwen_stamp
-    from ocr_core.recognizers.qwen_settings import QwenSettings
+    from ocr_core.recognizers.qwen.pull import qwen_stamp
+    from ocr_core.recognizers.qwen.settings import QwenSettings
 
     _refuse_beams(model, decoding)
     return qwen_stamp(QwenSettings(model=model, mode="line"))
@@ -176,13 +176,13 @@ def _refuse_beams(name: str, decoding: Decoding | None) -> None:
 
 
 def _pull_published(name: str, source: Path | None, characters: str | None) -> ModelCard:
-    from ocr_core.recognizers.published import pull_published
+    from ocr_core.recognizers.published.engine import pull_published
 
     return pull_published(name, source, characters)
 
 
 def _pull_trocr(name: str, source: Path | None, characters: str | None) -> ModelCard:
-    from ocr_core.recognizers.trocr_pull import pull_trocr
+    from ocr_core.recognizers.trocr.pull import pull_trocr
 
     if characters is not None:
         raise UsageError(f"{name} brings its own characters", remedy="Leave --characters out.")
@@ -190,7 +190,7 @@ def _pull_trocr(name: str, source: Path | None, characters: str | None) -> Model
 
 
 def _pull_qwen(name: str, source: Path | None, characters: str | None) -> ModelCard:
-    from ocr_core.recognizers.qwen_pull import pull_qwen
+    from ocr_core.recognizers.qwen.pull import pull_qwen
 
     if characters is not None:
         raise UsageError(f"{name} brings its own characters", remedy="Leave --characters out.")

@@ -6,7 +6,7 @@ import argparse
 import logging
 from pathlib import Path
 
-from ocr_core.training.config import load_config
+from ocr_core.training.crnn.config import load_config
 
 
 def main() -> None:
@@ -20,7 +20,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     settings = load_config(options.config, data=options.data, folder=options.folder)
 
-    from ocr_core.training.crnn import train_crnn
+    from ocr_core.training.crnn.train import train_crnn
 
     train_crnn(settings)
 

@@ -10,8 +10,8 @@ import pytest
 from ocr_core.audit.language import measure_language_model
 from ocr_core.errors import NothingToDo
 from ocr_core.models import WEIGHTS
-from ocr_core.recognizers.crnn import CrnnRecognizer
-from ocr_core.training.config import TrainSettings
+from ocr_core.recognizers.crnn.engine import CrnnRecognizer
+from ocr_core.training.crnn.config import TrainSettings
 from tests.conftest import ROOT
 
 

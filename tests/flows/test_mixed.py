@@ -21,7 +21,7 @@ from ocr_core.pipeline.prepare import prepare_pages
 from ocr_core.records import Box, PageResult, Script
 from ocr_core.training.script import corpus, drawing
 from ocr_core.training.script.mixed import KINDS, draw_mixed_page, line_at
-from ocr_core.training.synthetic import Style, draw_text
+from ocr_core.training.synthetic.drawing import Style, draw_text
 
 ARABIC_TEXT = (
     "الحمد لله رب العالمين والصلاة والسلام على سيدنا محمد",

@@ -14,7 +14,7 @@ from ocr_core.layout.spread import LEFT, RIGHT
 from ocr_core.pipeline.fingerprint import Fingerprints
 from ocr_core.pipeline.prepare import PreparedPage
 from ocr_core.pipeline.read import Deferred, PageReader
-from ocr_core.recognizers.glyphs import GlyphRecognizer
+from ocr_core.recognizers.glyphs.engine import GlyphRecognizer
 from ocr_core.records import (
     MARGIN,
     EngineStamp,

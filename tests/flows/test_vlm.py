@@ -18,10 +18,10 @@ from ocr_core.errors import ModelError
 from ocr_core.library import Library
 from ocr_core.models.remote import MODELS_VARIABLE
 from ocr_core.pipeline.engines import engines_for, settled_for
-from ocr_core.recognizers.qwen import QwenRecognizer
-from ocr_core.recognizers.qwen_generate import Generated
-from ocr_core.recognizers.qwen_inputs import Request
-from ocr_core.recognizers.qwen_pull import pull_qwen
+from ocr_core.recognizers.qwen.engine import QwenRecognizer
+from ocr_core.recognizers.qwen.generate import Generated
+from ocr_core.recognizers.qwen.inputs import Request
+from ocr_core.recognizers.qwen.pull import pull_qwen
 from ocr_core.records import Script
 from ocr_core.search.search import search
 from tests.recognizers.qwen_tiny import SMALL, save_endless_qwen, save_tiny_qwen

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ocr_core.recognizers.qwen import QwenPageRecognizer
-from ocr_core.recognizers.qwen_pull import load_qwen
-from ocr_core.recognizers.qwen_settings import QwenSettings
+from ocr_core.recognizers.qwen.engine import QwenPageRecognizer
+from ocr_core.recognizers.qwen.pull import load_qwen
+from ocr_core.recognizers.qwen.settings import QwenSettings
 from tests.recognizers.qwen_tiny import SMALL, Lesson, arabic_lessons
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ocr_core.recognizers.published_crnn import PublishedCrnn
+from ocr_core.recognizers.published.network import PublishedCrnn
 
 CHARACTERS = " !\"#&'()*+,-./0123456789:;?" + "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstu"
 assert len(CHARACTERS) == 74

@@ -12,11 +12,11 @@ from typing import Any
 import torch
 
 from ocr_core.errors import PageError
-from ocr_core.recognizers.qwen import Reading
-from ocr_core.recognizers.qwen_file import QwenFolder, load_folder
-from ocr_core.recognizers.qwen_inputs import Request, model_inputs, prepare
-from ocr_core.recognizers.qwen_settings import PROMPTS, QwenSettings
-from ocr_core.training.qwen_lora import labelled
+from ocr_core.recognizers.qwen.engine import Reading
+from ocr_core.recognizers.qwen.file import QwenFolder, load_folder
+from ocr_core.recognizers.qwen.inputs import Request, model_inputs, prepare
+from ocr_core.recognizers.qwen.settings import PROMPTS, QwenSettings
+from ocr_core.training.qwen.train import labelled
 
 SMALL: dict[str, Any] = {"page_pixels": 56_448, "line_pixels": 9_408, "page_tokens": 512, "line_tokens": 48}
 """Settings of the tiny model: 72 tokens of vision a page, 12 a line."""

@@ -8,11 +8,11 @@ import math
 import numpy as np
 import pytest
 
-from ocr_core.recognizers.beam import EXACT, BeamSettings, CharacterModel, align, beam_search
-from ocr_core.recognizers.charset import Charset
-from ocr_core.recognizers.ctc import greedy, label_log_probability
-from ocr_core.recognizers.ngram import NgramModel
-from ocr_core.training.kneser_ney import estimate
+from ocr_core.recognizers.decoding.beam import EXACT, BeamSettings, CharacterModel, align, beam_search
+from ocr_core.recognizers.decoding.charset import Charset
+from ocr_core.recognizers.decoding.ctc import greedy, label_log_probability
+from ocr_core.recognizers.decoding.ngram import NgramModel
+from ocr_core.training.language.kneser_ney import estimate
 
 CHARSET = Charset("abc")
 ALPHA, BETA = 0.7, 0.4

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ocr_core.errors import ModelError
-from ocr_core.recognizers.charset import Charset
+from ocr_core.recognizers.decoding.charset import Charset
 
 
 def test_encodes_and_decodes_with_class_0_left_for_the_blank() -> None:

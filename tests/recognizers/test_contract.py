@@ -12,10 +12,10 @@ import pytest
 from ocr_core.errors import MissingDependency, UsageError
 from ocr_core.models.remote import MODELS_VARIABLE
 from ocr_core.recognizers.protocol import Recognizer
-from ocr_core.recognizers.published import pull_published
-from ocr_core.recognizers.qwen_pull import pull_qwen
+from ocr_core.recognizers.published.engine import pull_published
+from ocr_core.recognizers.qwen.pull import pull_qwen
 from ocr_core.recognizers.register import LOADERS, load_reader, reader_cards
-from ocr_core.recognizers.trocr_pull import pull_trocr
+from ocr_core.recognizers.trocr.pull import pull_trocr
 from ocr_core.records import Failure, LineImage, Transcript
 from tests.recognizers.published_weights import checkpoint
 from tests.recognizers.tiny_trocr import publish, save_tiny_trocr

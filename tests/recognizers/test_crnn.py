@@ -11,15 +11,15 @@ import torch
 
 from ocr_core.errors import ModelError
 from ocr_core.models import ModelCard, sha256_of, write_card
-from ocr_core.recognizers.beam import BeamSettings, CharacterModel, beam_search
-from ocr_core.recognizers.charset import Charset
-from ocr_core.recognizers.crnn import CrnnRecognizer, crnn_stamp
-from ocr_core.recognizers.crnn_file import write_crnn
-from ocr_core.recognizers.crnn_network import Crnn, CrnnShape
-from ocr_core.recognizers.ctc import greedy
-from ocr_core.recognizers.ngram import NgramModel, write_ngram
+from ocr_core.recognizers.crnn.engine import CrnnRecognizer, crnn_stamp
+from ocr_core.recognizers.crnn.file import write_crnn
+from ocr_core.recognizers.crnn.network import Crnn, CrnnShape
+from ocr_core.recognizers.decoding.beam import BeamSettings, CharacterModel, beam_search
+from ocr_core.recognizers.decoding.charset import Charset
+from ocr_core.recognizers.decoding.ctc import greedy
+from ocr_core.recognizers.decoding.ngram import NgramModel, write_ngram
 from ocr_core.records import Failure, LineImage, Transcript
-from ocr_core.training.kneser_ney import estimate
+from ocr_core.training.language.kneser_ney import estimate
 
 CHARSET = Charset(" abcdefgh")
 SHAPE = CrnnShape(classes=10, height=32, channels=(4, 8, 8, 12), hidden=12, layers=2)

@@ -11,9 +11,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from ocr_core.errors import ModelError
-from ocr_core.recognizers.charset import Charset
-from ocr_core.recognizers.crnn_file import read_crnn, write_crnn
-from ocr_core.recognizers.crnn_network import Crnn, CrnnShape
+from ocr_core.recognizers.crnn.file import read_crnn, write_crnn
+from ocr_core.recognizers.crnn.network import Crnn, CrnnShape
+from ocr_core.recognizers.decoding.charset import Charset
 
 CHARSET = Charset("abcé ")
 SHAPE = CrnnShape(classes=6, height=32, channels=(4, 4, 8, 8), hidden=6, layers=1)

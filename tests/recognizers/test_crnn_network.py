@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ocr_core.recognizers.crnn_network import Crnn, CrnnShape, fold_norms
+from ocr_core.recognizers.crnn.network import Crnn, CrnnShape, fold_norms
 
 SMALL = CrnnShape(classes=7, height=32, channels=(4, 8, 8, 12), hidden=10, layers=2, dropout=0.2)
 

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from ocr_core.recognizers.ctc import greedy, label_log_probability
+from ocr_core.recognizers.decoding.ctc import greedy, label_log_probability
 
 
 def _collapse(path: tuple[int, ...]) -> tuple[int, ...]:

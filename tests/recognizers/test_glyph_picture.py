@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ocr_core.recognizers.glyph_picture import (
+from ocr_core.recognizers.glyphs.picture import (
     COMPACT_INK,
     COMPACT_SIDE,
     compact_picture,

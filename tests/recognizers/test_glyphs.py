@@ -12,9 +12,9 @@ import torch
 from safetensors.torch import save_file
 
 from ocr_core.errors import ModelError, PageError
-from ocr_core.recognizers.glyph_file import read_glyphs, write_glyphs
-from ocr_core.recognizers.glyph_network import CLASSES, CompactGlyphs, GlyphKind, kind_of, new_network
-from ocr_core.recognizers.glyphs import GlyphRecognizer
+from ocr_core.recognizers.glyphs.engine import GlyphRecognizer
+from ocr_core.recognizers.glyphs.file import read_glyphs, write_glyphs
+from ocr_core.recognizers.glyphs.network import CLASSES, CompactGlyphs, GlyphKind, kind_of, new_network
 from ocr_core.recognizers.register import load_reader
 from ocr_core.records import Failure, GreyImage, LineImage, Transcript
 

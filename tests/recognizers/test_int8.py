@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from ocr_core.recognizers.crnn_network import Crnn, CrnnShape
-from ocr_core.recognizers.int8 import Int8Conv, Int8Crnn, fast_int8
+from ocr_core.recognizers.crnn.int8 import Int8Conv, Int8Crnn, fast_int8
+from ocr_core.recognizers.crnn.network import Crnn, CrnnShape
 
 pytestmark = pytest.mark.skipif(
     not fast_int8(), reason="this processor multiplies 8-bit numbers no faster than others"

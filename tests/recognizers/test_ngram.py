@@ -15,8 +15,16 @@ from safetensors.numpy import save
 
 from ocr_core.errors import ModelError
 from ocr_core.models import ModelCard, write_card
-from ocr_core.recognizers.ngram import EDGE, OTHER, NgramModel, decoded, encoded, read_ngram, write_ngram
-from ocr_core.training.kneser_ney import bits_per_character, estimate
+from ocr_core.recognizers.decoding.ngram import (
+    EDGE,
+    OTHER,
+    NgramModel,
+    decoded,
+    encoded,
+    read_ngram,
+    write_ngram,
+)
+from ocr_core.training.language.kneser_ney import bits_per_character, estimate
 
 LINES = ("the cat sat on the mat", "the dog sat", "a cat and a dog", "that hat", "the end", "on and on") * 2
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from ocr_core.errors import ModelError
-from ocr_core.recognizers.crnn import CrnnRecognizer
-from ocr_core.recognizers.ctc import greedy
-from ocr_core.recognizers.onnx_export import export_onnx
+from ocr_core.recognizers.crnn.engine import CrnnRecognizer
+from ocr_core.recognizers.crnn.onnx_export import export_onnx
+from ocr_core.recognizers.decoding.ctc import greedy
 
 onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")

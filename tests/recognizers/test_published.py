@@ -12,10 +12,10 @@ from safetensors.torch import load_file, save_file
 
 from ocr_core.errors import ModelError
 from ocr_core.models import card_of
-from ocr_core.recognizers.charset import Charset
-from ocr_core.recognizers.ctc import greedy
-from ocr_core.recognizers.published import NAME, PublishedRecognizer, pull_published
-from ocr_core.recognizers.published_file import EVENED, FORMAT, read_published, write_published
+from ocr_core.recognizers.decoding.charset import Charset
+from ocr_core.recognizers.decoding.ctc import greedy
+from ocr_core.recognizers.published.engine import NAME, PublishedRecognizer, pull_published
+from ocr_core.recognizers.published.file import EVENED, FORMAT, read_published, write_published
 from ocr_core.records import LineImage, Transcript
 from tests.recognizers.published_weights import CHARACTERS, checkpoint, network
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from ocr_core.errors import ModelError
-from ocr_core.recognizers.published_checkpoint import read_checkpoint
+from ocr_core.recognizers.published.checkpoint import read_checkpoint
 from tests.recognizers.published_weights import CHARACTERS, checkpoint, network, state
 
 

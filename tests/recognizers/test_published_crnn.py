@@ -7,7 +7,7 @@ import copy
 import pytest
 import torch
 
-from ocr_core.recognizers.published_crnn import PublishedCrnn, PublishedReader, published_frames
+from ocr_core.recognizers.published.network import PublishedCrnn, PublishedReader, published_frames
 from tests.recognizers.published_weights import network
 
 

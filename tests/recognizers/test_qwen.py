@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 import torch
 
-from ocr_core.recognizers.qwen import QwenPageRecognizer
-from ocr_core.recognizers.qwen_eyes import ease_eyes
-from ocr_core.recognizers.qwen_file import load_folder
-from ocr_core.recognizers.qwen_generate import Generated, generate
-from ocr_core.recognizers.qwen_inputs import Request
-from ocr_core.recognizers.qwen_pull import load_qwen
-from ocr_core.recognizers.qwen_settings import QwenSettings
+from ocr_core.recognizers.qwen.engine import QwenPageRecognizer
+from ocr_core.recognizers.qwen.eyes import ease_eyes
+from ocr_core.recognizers.qwen.file import load_folder
+from ocr_core.recognizers.qwen.generate import Generated, generate
+from ocr_core.recognizers.qwen.inputs import Request
+from ocr_core.recognizers.qwen.pull import load_qwen
+from ocr_core.recognizers.qwen.settings import QwenSettings
 from ocr_core.records import PagePicture, PageText
 from tests.recognizers.qwen_tiny import SMALL, Lesson, good, inputs_of, save_endless_qwen, save_tiny_qwen
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from ocr_core.errors import PageError
-from ocr_core.recognizers.qwen import QwenPageRecognizer
-from ocr_core.recognizers.qwen_batches import Batches
-from ocr_core.recognizers.qwen_generate import Generated
-from ocr_core.recognizers.qwen_inputs import Request, plan_batches
+from ocr_core.recognizers.qwen.batches import Batches
+from ocr_core.recognizers.qwen.engine import QwenPageRecognizer
+from ocr_core.recognizers.qwen.generate import Generated
+from ocr_core.recognizers.qwen.inputs import Request, plan_batches
 from ocr_core.records import Failure, PagePicture, PageText
 from tests.recognizers.qwen_tiny import Lesson
 

@@ -14,10 +14,10 @@ from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
 
 from ocr_core.errors import ModelError
-from ocr_core.recognizers.qwen import QwenPageRecognizer
-from ocr_core.recognizers.qwen_file import load_folder
-from ocr_core.recognizers.qwen_pull import load_qwen, pull_qwen, qwen_stamp
-from ocr_core.recognizers.qwen_settings import PROMPTS, PromptName, QwenSettings
+from ocr_core.recognizers.qwen.engine import QwenPageRecognizer
+from ocr_core.recognizers.qwen.file import load_folder
+from ocr_core.recognizers.qwen.pull import load_qwen, pull_qwen, qwen_stamp
+from ocr_core.recognizers.qwen.settings import PROMPTS, PromptName, QwenSettings
 from ocr_core.records import LineImage, PagePicture, PageText
 from tests.recognizers.qwen_tiny import SMALL, Lesson, inputs_of, save_sibling, save_tiny_qwen
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from ocr_core.recognizers.qwen_file import load_folder
+from ocr_core.recognizers.qwen.file import load_folder
 from tests.recognizers.qwen_tiny import save_tiny_qwen
 
 MEAN, STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]

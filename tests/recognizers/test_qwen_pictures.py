@@ -10,10 +10,10 @@ import pytest
 import torch
 from PIL import Image
 
-from ocr_core.recognizers.qwen import QwenPageRecognizer
-from ocr_core.recognizers.qwen_eyes import ease_eyes
-from ocr_core.recognizers.qwen_file import load_folder
-from ocr_core.recognizers.qwen_inputs import Request, size_for
+from ocr_core.recognizers.qwen.engine import QwenPageRecognizer
+from ocr_core.recognizers.qwen.eyes import ease_eyes
+from ocr_core.recognizers.qwen.file import load_folder
+from ocr_core.recognizers.qwen.inputs import Request, size_for
 from tests.recognizers.qwen_tiny import inputs_of, save_sibling, save_tiny_qwen
 
 

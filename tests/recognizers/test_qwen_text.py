@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ocr_core.recognizers.loops import loop_length
-from ocr_core.recognizers.qwen import QwenPageRecognizer
-from ocr_core.recognizers.qwen_text import token_bytes, words_of
+from ocr_core.recognizers.qwen.engine import QwenPageRecognizer
+from ocr_core.recognizers.qwen.loops import loop_length
+from ocr_core.recognizers.qwen.text import token_bytes, words_of
 
 
 def test_tokens_become_the_text_that_the_tokenizer_gives(engine: QwenPageRecognizer) -> None:

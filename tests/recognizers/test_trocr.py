@@ -14,9 +14,9 @@ from safetensors.torch import load_file, save_file
 from ocr_core.errors import MissingDependency, ModelError
 from ocr_core.models.remote import REMOTE, pulled
 from ocr_core.recognizers.register import load_reader, reader_stamp
-from ocr_core.recognizers.trocr import TrocrRecognizer, loops
-from ocr_core.recognizers.trocr_file import load_folder, save_folder
-from ocr_core.recognizers.trocr_pull import NAME, load_trocr, pull_trocr
+from ocr_core.recognizers.trocr.engine import TrocrRecognizer, loops
+from ocr_core.recognizers.trocr.file import load_folder, save_folder
+from ocr_core.recognizers.trocr.pull import NAME, load_trocr, pull_trocr
 from ocr_core.records import GreyImage
 from tests.recognizers.tiny_trocr import publish, save_tiny_trocr
 
@@ -52,7 +52,7 @@ def test_probabilities_are_those_of_the_plain_model(folder: Path) -> None:
     """An oracle: greedy steps without any cache, one line, straight from the definition."""
     reader = TrocrRecognizer.load(folder, device="cpu")
     loaded = load_folder(folder)
-    from ocr_core.recognizers.trocr_images import model_input
+    from ocr_core.recognizers.trocr.images import model_input
 
     picture = pictures(1)[0]
     pixels = torch.from_numpy(model_input(picture, loaded.shape))[None]

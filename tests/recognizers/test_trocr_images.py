@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ocr_core.errors import ModelError, PageError
-from ocr_core.recognizers.trocr_images import (
+from ocr_core.recognizers.trocr.images import (
     InputShape,
     adaptive_threshold,
     check_line,

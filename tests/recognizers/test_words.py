@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ocr_core.recognizers.ctc import Decoded, greedy
-from ocr_core.recognizers.words import in_reading_order, words_of
+from ocr_core.recognizers.decoding.ctc import Decoded, greedy
+from ocr_core.recognizers.decoding.words import in_reading_order, words_of
 from ocr_core.records import Box
 
 

@@ -18,7 +18,7 @@ from ocr_core.models import WEIGHTS
 from ocr_core.records import LineImage, Script
 from ocr_core.script.router import ScriptRouter
 from ocr_core.script.text import script_of_text
-from ocr_core.training.ground_truth import cut_lines, cuttable
+from ocr_core.training.data.ground_truth import cut_lines, cuttable
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ocr_core.training.config import TrainSettings
+from ocr_core.training.crnn.config import TrainSettings
 
 WORDS = ("cab", "dace", "bead", "fade", "ace", "bad cab", "a deaf ace", "fed a bee")
 

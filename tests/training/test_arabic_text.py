@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ocr_core.training.arabic_text import interface_lines, word_lines
+from ocr_core.training.synthetic.arabic_text import interface_lines, word_lines
 
 
 def write_catalog(path: Path, messages: dict[str, str]) -> None:

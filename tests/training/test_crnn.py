@@ -12,19 +12,19 @@ import torch
 from ocr_core.audit.evaluate import evaluate
 from ocr_core.errors import ModelError, NothingToDo, UsageError
 from ocr_core.models import read_card
-from ocr_core.recognizers.charset import Charset
-from ocr_core.recognizers.crnn import CrnnRecognizer
-from ocr_core.recognizers.crnn_network import Crnn, CrnnShape
+from ocr_core.recognizers.crnn.engine import CrnnRecognizer
+from ocr_core.recognizers.crnn.network import Crnn, CrnnShape
+from ocr_core.recognizers.decoding.charset import Charset
 from ocr_core.recognizers.register import load_reader
-from ocr_core.training.batches import make_batch
-from ocr_core.training.cache import LineCache, prepare
 from ocr_core.training.checkpoints import CHECKPOINT
-from ocr_core.training.config import TrainSettings, load_config
-from ocr_core.training.crnn import train_crnn
-from ocr_core.training.curves import METRICS
-from ocr_core.training.evaluate import read_rows
-from ocr_core.training.export import package
-from ocr_core.training.gradients import Workers
+from ocr_core.training.crnn.batches import make_batch
+from ocr_core.training.crnn.config import TrainSettings, load_config
+from ocr_core.training.crnn.curves import METRICS
+from ocr_core.training.crnn.evaluate import read_rows
+from ocr_core.training.crnn.export import package
+from ocr_core.training.crnn.gradients import Workers
+from ocr_core.training.crnn.train import train_crnn
+from ocr_core.training.data.cache import LineCache, prepare
 from ocr_core.training.optimisation import one_cycle
 
 
@@ -78,7 +78,7 @@ def test_a_run_that_was_cut_ends_like_one_that_was_not(settings: TrainSettings, 
 
 def _train_until(settings: TrainSettings, steps: int) -> None:
     """Train, save after every step, and be killed after some."""
-    import ocr_core.training.crnn as module
+    import ocr_core.training.crnn.train as module
 
     saved = module._save
     eager = _with(settings, "run", checkpoint_minutes=1e-9)

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from ocr_core.recognizers.charset import Charset
-from ocr_core.training.augment import distorted, plain
-from ocr_core.training.batches import epoch_batches, make_batch, plan_epoch
-from ocr_core.training.cache import NOMINAL, LineCache, document_of, prepare, split_of
-from ocr_core.training.config import AugmentSettings, TrainSettings
-from ocr_core.training.corpora import CorpusSettings
-from ocr_core.training.text import is_markup, normalise_text
+from ocr_core.recognizers.decoding.charset import Charset
+from ocr_core.training.crnn.augment import distorted, plain
+from ocr_core.training.crnn.batches import epoch_batches, make_batch, plan_epoch
+from ocr_core.training.crnn.config import AugmentSettings, TrainSettings
+from ocr_core.training.data.cache import NOMINAL, LineCache, document_of, prepare, split_of
+from ocr_core.training.data.corpora import CorpusSettings
+from ocr_core.training.data.text import is_markup, normalise_text
 
 
 def test_transcripts_get_one_form() -> None:

@@ -14,14 +14,14 @@ from pydantic import ValidationError
 from ocr_core.audit.glyphs import evaluate_glyphs
 from ocr_core.errors import ModelError, UsageError
 from ocr_core.models import read_card
-from ocr_core.recognizers.glyph_network import CLASSES
-from ocr_core.recognizers.glyphs import GlyphRecognizer
+from ocr_core.recognizers.glyphs.engine import GlyphRecognizer
+from ocr_core.recognizers.glyphs.network import CLASSES
 from ocr_core.training.checkpoints import CHECKPOINT
-from ocr_core.training.glyph_card import HeldOut
-from ocr_core.training.glyph_config import GlyphSetSettings, GlyphSettings
-from ocr_core.training.glyph_data import Distorter, _faint_dots, read_set
-from ocr_core.training.glyph_report import GlyphRates, confusion_html
-from ocr_core.training.glyphs import train_glyphs
+from ocr_core.training.glyphs.card import HeldOut
+from ocr_core.training.glyphs.config import GlyphSetSettings, GlyphSettings
+from ocr_core.training.glyphs.data import Distorter, _faint_dots, read_set
+from ocr_core.training.glyphs.report import GlyphRates, confusion_html
+from ocr_core.training.glyphs.train import train_glyphs
 from ocr_core.training.settings import load_settings
 from tests.conftest import ROOT
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from ocr_core.ground_truth import read_page
-from ocr_core.training.corpora import CorpusSettings
-from ocr_core.training.ground_truth import cut_lines, cuttable, read_pages, read_pictures, shape_of
+from ocr_core.training.data.corpora import CorpusSettings
+from ocr_core.training.data.ground_truth import cut_lines, cuttable, read_pages, read_pictures, shape_of
 
 ALTO = """<alto xmlns="http://www.loc.gov/standards/alto/ns-v4#"><Layout><Page><PrintSpace><TextBlock>
 <TextLine BASELINE="10 50 90 52"><Shape><Polygon POINTS="10 30 90 32 90 60 10 58"/></Shape>

@@ -12,8 +12,8 @@ import pytest
 
 from ocr_core.errors import NothingToDo, UsageError
 from ocr_core.training.charts import line_chart, shown
-from ocr_core.training.config import TrainSettings
-from ocr_core.training.inspection import corpora_of, inspect_corpora, report_html, report_text, summary
+from ocr_core.training.crnn.config import TrainSettings
+from ocr_core.training.data.inspection import corpora_of, inspect_corpora, report_html, report_text, summary
 
 
 def _lines(folder: Path, texts: list[str], width: int = 200) -> None:

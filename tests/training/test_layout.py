@@ -15,13 +15,13 @@ from ocr_core.layout.maps import line_maps
 from ocr_core.models import read_card
 from ocr_core.models.opencv import load_network
 from ocr_core.training.checkpoints import CHECKPOINT, load_checkpoint
-from ocr_core.training.layout import layout_loss, stacked, train_layout
-from ocr_core.training.layout_augment import distorted_piece, plain_piece
-from ocr_core.training.layout_config import LayoutAugmentSettings, LayoutTrainSettings
-from ocr_core.training.layout_export import write_onnx
-from ocr_core.training.layout_network import LayoutNetwork
-from ocr_core.training.layout_pages import load_layout, page_line, prepare_layout
-from ocr_core.training.layout_targets import PageLine, draw_targets
+from ocr_core.training.layout.augment import distorted_piece, plain_piece
+from ocr_core.training.layout.config import LayoutAugmentSettings, LayoutTrainSettings
+from ocr_core.training.layout.export import write_onnx
+from ocr_core.training.layout.network import LayoutNetwork
+from ocr_core.training.layout.pages import load_layout, page_line, prepare_layout
+from ocr_core.training.layout.targets import PageLine, draw_targets
+from ocr_core.training.layout.train import layout_loss, stacked, train_layout
 from ocr_core.training.settings import load_settings
 
 ROOT = Path(__file__).resolve().parents[2]

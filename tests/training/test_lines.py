@@ -10,14 +10,14 @@ import pytest
 
 from ocr_core.bidi import turned
 from ocr_core.errors import UsageError
-from ocr_core.training.arabic_writing import ARABIC
-from ocr_core.training.cache import NOMINAL, LineCache, prepare
-from ocr_core.training.config import TrainSettings
-from ocr_core.training.corpora import CorpusSettings, SyntheticSettings
-from ocr_core.training.inspection import inspect_corpora
-from ocr_core.training.lines import PAD, draw_line, synthetic_lines
-from ocr_core.training.ngram import split_texts
+from ocr_core.training.crnn.config import TrainSettings
+from ocr_core.training.data.cache import NOMINAL, LineCache, prepare
+from ocr_core.training.data.corpora import CorpusSettings, SyntheticSettings
+from ocr_core.training.data.inspection import inspect_corpora
+from ocr_core.training.language.train import split_texts
 from ocr_core.training.settings import RunSettings
+from ocr_core.training.synthetic.arabic import ARABIC
+from ocr_core.training.synthetic.lines import PAD, draw_line, synthetic_lines
 
 TEXTS = ("كتاب التاريخ الكبير في أخبار الزمان", "وقال الشيخ رحمه الله تعالى", "مُحَمَّدٌ رسولـه")
 

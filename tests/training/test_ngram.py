@@ -8,10 +8,10 @@ import pytest
 
 from ocr_core.errors import UsageError
 from ocr_core.models import read_card, sha256_of
-from ocr_core.recognizers.ngram import NgramModel
-from ocr_core.training.config import TrainSettings
-from ocr_core.training.export import package
-from ocr_core.training.ngram import load_ngram_config, split_texts, train_ngram
+from ocr_core.recognizers.decoding.ngram import NgramModel
+from ocr_core.training.crnn.config import TrainSettings
+from ocr_core.training.crnn.export import package
+from ocr_core.training.language.train import load_ngram_config, split_texts, train_ngram
 
 READER = """
 name = "tiny"

@@ -12,9 +12,9 @@ from ocr_core.errors import ModelError
 from ocr_core.models import read_card
 from ocr_core.models.opencv import load_network
 from ocr_core.training.checkpoints import load_checkpoint
-from ocr_core.training.layout_config import OrientationTrainSettings
-from ocr_core.training.layout_pages import load_layout, prepare_layout
-from ocr_core.training.orientation import (
+from ocr_core.training.layout.config import OrientationTrainSettings
+from ocr_core.training.layout.pages import load_layout, prepare_layout
+from ocr_core.training.orientation.train import (
     OrientationNetwork,
     orientation_loss,
     train_orientation,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ocr_core.errors import UsageError
-from ocr_core.training.prose import prose_lines, read_prose
+from ocr_core.training.synthetic.prose import prose_lines, read_prose
 
 TEXT = "Call me Ishmael. Some years ago,\nnever mind how long precisely.\n\n\nIt is a way I have.\n" * 5
 

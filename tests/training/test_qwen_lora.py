@@ -15,18 +15,18 @@ from ocr_core.errors import ModelError, UsageError
 from ocr_core.ground_truth import read_page
 from ocr_core.imaging.geometry import page_picture
 from ocr_core.models import read_card
-from ocr_core.recognizers.qwen import QwenPageRecognizer, Reading
-from ocr_core.recognizers.qwen_inputs import Request
-from ocr_core.recognizers.qwen_pull import load_qwen
-from ocr_core.recognizers.qwen_settings import QwenSettings
+from ocr_core.recognizers.qwen.engine import QwenPageRecognizer, Reading
+from ocr_core.recognizers.qwen.inputs import Request
+from ocr_core.recognizers.qwen.pull import load_qwen
+from ocr_core.recognizers.qwen.settings import QwenSettings
 from ocr_core.records import PagePicture, PageText
-from ocr_core.training.cache import LineCache, prepare
-from ocr_core.training.lora import Adapted, adapt, adapters_of, merge, set_adapters
-from ocr_core.training.qwen_lora import train_qwen_lora
-from ocr_core.training.qwen_lora_config import LANGUAGE_MODEL, QwenLoraSettings
-from ocr_core.training.qwen_samples import samples_of
+from ocr_core.training.data.cache import LineCache, prepare
+from ocr_core.training.qwen.config import LANGUAGE_MODEL, QwenLoraSettings
+from ocr_core.training.qwen.lora import Adapted, adapt, adapters_of, merge, set_adapters
+from ocr_core.training.qwen.samples import samples_of
+from ocr_core.training.qwen.train import train_qwen_lora
 from ocr_core.training.settings import load_settings
-from ocr_core.training.trocr import nominal
+from ocr_core.training.trocr.train import nominal
 from tests.conftest import ROOT
 from tests.recognizers.qwen_tiny import Lesson, save_tiny_qwen, see_apart
 
@@ -93,7 +93,7 @@ def test_a_model_reads_exactly_the_lines_that_it_was_trained_on(
 def test_an_interrupted_run_ends_as_one_that_was_not(
     data: Path, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ocr_core.training import qwen_lora
+    from ocr_core.training.qwen import train as qwen_lora
 
     whole = train_qwen_lora(settings(data, tiny, tmp_path / "a", epochs=3))
     interrupted = settings(data, tiny, tmp_path / "b", epochs=3)

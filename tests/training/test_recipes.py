@@ -13,20 +13,20 @@ from torch import nn
 
 from ocr_core.errors import ModelError, UsageError
 from ocr_core.models import read_card
-from ocr_core.recognizers.crnn_file import read_crnn
-from ocr_core.recognizers.published import PublishedRecognizer
-from ocr_core.recognizers.published_file import EVENED, read_published
+from ocr_core.recognizers.crnn.file import read_crnn
+from ocr_core.recognizers.published.engine import PublishedRecognizer
+from ocr_core.recognizers.published.file import EVENED, read_published
 from ocr_core.recognizers.register import load_reader
-from ocr_core.training.batches import plan_epoch
-from ocr_core.training.cache import LineCache, prepare
 from ocr_core.training.checkpoints import CHECKPOINT
-from ocr_core.training.config import NetworkSettings, ScheduleSettings, TrainSettings, load_config
-from ocr_core.training.crnn import train_crnn
-from ocr_core.training.curves import METRICS, read_evaluations
-from ocr_core.training.export import package
-from ocr_core.training.gaps import GAPS
-from ocr_core.training.networks import PublishedLines, begin
-from ocr_core.training.schedule import Progress, rate_of, take_error, take_loss
+from ocr_core.training.crnn.batches import plan_epoch
+from ocr_core.training.crnn.config import NetworkSettings, ScheduleSettings, TrainSettings, load_config
+from ocr_core.training.crnn.curves import METRICS, read_evaluations
+from ocr_core.training.crnn.export import package
+from ocr_core.training.crnn.gaps import GAPS
+from ocr_core.training.crnn.networks import PublishedLines, begin
+from ocr_core.training.crnn.schedule import Progress, rate_of, take_error, take_loss
+from ocr_core.training.crnn.train import train_crnn
+from ocr_core.training.data.cache import LineCache, prepare
 from tests.training.conftest import write_page
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ocr_core.recognizers.charset import BLANK
-from ocr_core.recognizers.ctc import alignment
-from ocr_core.training.cache import CachedLine
-from ocr_core.training.gaps import load_gaps, save_gaps
-from ocr_core.training.splice import Gap, Splicer
+from ocr_core.recognizers.decoding.charset import BLANK
+from ocr_core.recognizers.decoding.ctc import alignment
+from ocr_core.training.crnn.gaps import load_gaps, save_gaps
+from ocr_core.training.crnn.splice import Gap, Splicer
+from ocr_core.training.data.cache import CachedLine
 
 
 class Lines:

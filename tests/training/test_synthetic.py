@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ocr_core.training.synthetic import (
+from ocr_core.training.synthetic.drawing import (
     Style,
     covers,
     degrade,

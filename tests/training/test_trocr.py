@@ -14,14 +14,14 @@ import torch
 from ocr_core.errors import ModelError, UsageError
 from ocr_core.ground_truth import read_imgur5k, read_page
 from ocr_core.models import read_card, sha256_of
-from ocr_core.recognizers.trocr import TrocrRecognizer
-from ocr_core.recognizers.trocr_file import load_folder
-from ocr_core.training.cache import LineCache, prepare
+from ocr_core.recognizers.trocr.engine import TrocrRecognizer
+from ocr_core.recognizers.trocr.file import load_folder
 from ocr_core.training.checkpoints import CHECKPOINT
+from ocr_core.training.data.cache import LineCache, prepare
 from ocr_core.training.settings import load_settings
-from ocr_core.training.trocr import labels_of, nominal, rate_at, train_trocr
-from ocr_core.training.trocr_augment import distorted, elastic, perspective
-from ocr_core.training.trocr_config import TrocrScheduleSettings, TrocrSettings
+from ocr_core.training.trocr.augment import distorted, elastic, perspective
+from ocr_core.training.trocr.config import TrocrScheduleSettings, TrocrSettings
+from ocr_core.training.trocr.train import labels_of, nominal, rate_at, train_trocr
 from tests.conftest import ROOT
 from tests.recognizers.tiny_trocr import save_tiny_trocr
 
@@ -118,7 +118,7 @@ def test_a_resumed_run_has_every_tensor(data: Path, tiny: Path, tmp_path: Path) 
 
 def _train_one_epoch(chosen: TrocrSettings) -> None:
     """Train, and stop as Ctrl-C after the first checkpoint would."""
-    from ocr_core.training import trocr
+    from ocr_core.training.trocr import train as trocr
 
     saved = trocr._save
 

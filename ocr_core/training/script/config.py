@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from ocr_core.training.corpora import CorpusSettings
+from ocr_core.training.data.corpora import CorpusSettings
 from ocr_core.training.settings import Settings
 
 

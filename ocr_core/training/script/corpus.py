@@ -16,8 +16,8 @@ from ocr_core.ground_truth import TruthPage, read_parquet
 from ocr_core.records import GreyImage, Script
 from ocr_core.script.network import SCRIPTS
 from ocr_core.script.windows import scale_to_height
-from ocr_core.training.cache import document_of
-from ocr_core.training.ground_truth import cut_lines, read_pages
+from ocr_core.training.data.cache import document_of
+from ocr_core.training.data.ground_truth import cut_lines, read_pages
 from ocr_core.training.script.config import ScriptCorpusSettings
 
 log = logging.getLogger(__name__)

@@ -32,7 +32,7 @@ from ocr_core.training.script.corpus import (
     Sample,
     has_letters,
 )
-from ocr_core.training.synthetic import (
+from ocr_core.training.synthetic.drawing import (
     Mask,
     covers,
     degrade,

@@ -15,7 +15,7 @@ import numpy as np
 from ocr_core.records import Box, GreyImage, Script
 from ocr_core.training.script.corpus import has_letters
 from ocr_core.training.script.drawing import Material, arabic_text, ink_mask, latin_text
-from ocr_core.training.synthetic import (
+from ocr_core.training.synthetic.drawing import (
     Mask,
     Style,
     degrade,

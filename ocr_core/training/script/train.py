@@ -18,8 +18,8 @@ from ocr_core.models.card import DataSource, Figure, ModelCard, sha256_of, write
 from ocr_core.records import EngineStamp
 from ocr_core.script.network import ScriptNet
 from ocr_core.script.router import ScriptRouter
-from ocr_core.training.cache import document_of, split_of
-from ocr_core.training.ground_truth import read_pages
+from ocr_core.training.data.cache import document_of, split_of
+from ocr_core.training.data.ground_truth import read_pages
 from ocr_core.training.script.config import ScriptTrainSettings
 from ocr_core.training.script.corpus import (
     LATIN,

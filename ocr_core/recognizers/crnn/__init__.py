@@ -1,0 +1,1 @@
+"""The compact CRNN: the packaged reader of lines."""

@@ -1,0 +1,1 @@
+"""Isolated Arabic letters and digits."""

@@ -1,0 +1,1 @@
+"""The published CRNN of IsmatS/handwriting-recognition-iam."""

@@ -1,0 +1,1 @@
+"""Qwen-VL, the reader of whole Arabic pages."""

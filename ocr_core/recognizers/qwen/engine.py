@@ -1,0 +1,254 @@
+"""The engine `qwen-vl`: any Qwen2-VL, Qwen2.5-VL or Qwen3-VL model, for whole pages and for single lines.
+
+After Bai et al., "Qwen2.5-VL Technical Report" (2025). Only likeliest tokens, nothing drawn, unless a text goes wrong.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from ocr_core.errors import PageError
+from ocr_core.recognizers.device import torch_device
+from ocr_core.recognizers.protocol import failed, failed_page
+from ocr_core.recognizers.qwen.batches import Batches
+from ocr_core.recognizers.qwen.file import QwenFolder, load_folder
+from ocr_core.recognizers.qwen.generate import Generated, generate
+from ocr_core.recognizers.qwen.inputs import Request, model_inputs, prepare
+from ocr_core.recognizers.qwen.settings import PROMPTS, QwenSettings
+from ocr_core.recognizers.qwen.text import BROKEN, words_of
+from ocr_core.recognizers.trocr.images import check_line
+from ocr_core.records import EngineStamp, Failure, LineImage, PagePicture, PageText, ReadWord, Transcript
+
+if TYPE_CHECKING:
+    import torch
+
+log = logging.getLogger(__name__)
+
+_FEWER_PIXELS = 0.75
+_TEMPERATURES = (0.2, 0.5)
+_TOKENS_PER_GIB = 4096
+"""Tokens of a batch for each GiB of a GPU's memory: cache and activations of a 3B model take about half of it."""
+_TOKENS_ON_CPU = 16_384
+_THINNEST = 28
+"""Least side of a page's picture in pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read of one picture.
+
+    Attributes:
+        rows: the words of each line that was written.
+        confidence: geometric mean of the probabilities of all tokens, that of the end included.
+        flags: what went wrong: `loop`, `truncated`, `broken-text`.
+    """
+
+    rows: tuple[tuple[ReadWord, ...], ...]
+    confidence: float
+    flags: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """In one line."""
+        return " ".join(word.text for row in self.rows for word in row)
+
+
+class QwenRecognizer:
+    """Reads lines with a Qwen-VL model. Make one with `load`. Threads may share it; the model works for one at a time."""
+
+    invents = True
+    """It knows its languages so well that it may write what is not there."""
+
+    def __init__(
+        self,
+        loaded: QwenFolder,
+        stamp: EngineStamp,
+        settings: QwenSettings,
+        device: str = "auto",
+        *,
+        cast: bool = True,
+    ) -> None:
+        """Take a loaded model, which is changed in place.
+
+        Args:
+            device: `auto`, `cpu` or `cuda[:n]`.
+            cast: to the number type of the settings; without, weights stay what they are.
+        """
+        target = torch_device(device)
+        model: Any = loaded.model
+        model = model.to(target, number_type(settings, target)) if cast else model.to(target)
+        loaded.model = model.eval()
+        self._loaded = loaded
+        self._stamp = stamp
+        self._settings = settings
+        self._batches = Batches(
+            settings.batch_tokens or _tokens_that_fit(target), settings.batch_rows, loaded.factor
+        )
+        self._one_at_a_time = threading.Lock()
+
+    @classmethod
+    def load(
+        cls, folder: Path, settings: QwenSettings, stamp: EngineStamp, *, device: str = "auto"
+    ) -> QwenRecognizer:
+        """Load a model folder.
+
+        Raises:
+            MissingDependency, ModelError: see `qwen.file.load_folder`.
+        """
+        loaded = load_folder(folder, number_type(settings, torch_device(device)))
+        return cls(loaded, stamp, settings, device)
+
+    @property
+    def stamp(self) -> EngineStamp:
+        return self._stamp
+
+    def recognize(self, images: Sequence[LineImage]) -> list[Transcript | Failure]:
+        """A transcript or a failure for each line: same length, same order."""
+        answers = self._read(images, lambda image: check_line(image.pixels), self._line_request)
+        return [
+            failed(image, answer)
+            if isinstance(answer, PageError)
+            else Transcript(image.line_id, answer.text, answer.confidence, self._stamp, flags=answer.flags)
+            for image, answer in zip(images, answers, strict=True)
+        ]
+
+    def _line_request(self, image: LineImage) -> Request:
+        own = self._settings
+        return Request(image.pixels, own.prompt, own.line_pixels, own.line_tokens)
+
+    def _read(
+        self, images: Sequence[Any], check: Callable[[Any], object], request_of: Callable[[Any], Request]
+    ) -> list[Reading | PageError]:
+        answers: list[Reading | PageError | None] = [None] * len(images)
+        good: list[int] = []
+        for place, image in enumerate(images):
+            try:
+                check(image)
+                good.append(place)
+            except PageError as error:
+                answers[place] = error
+        readings = self.readings([request_of(images[place]) for place in good])
+        for place, reading in zip(good, readings, strict=True):
+            answers[place] = reading
+        return cast("list[Reading | PageError]", answers)
+
+    def readings(self, requests: Sequence[Request]) -> list[Reading | PageError]:
+        """What each request gives, in order. A text that went wrong is asked for in other ways; the best one stays."""
+        answers = self._once(requests)
+        for attempt in range(self._settings.retries):
+            again = [p for p, answer in enumerate(answers) if isinstance(answer, Reading) and answer.flags]
+            if not again:
+                break
+            others = self._once([_other_way(requests[p], attempt) for p in again])
+            for place, other in zip(again, others, strict=True):
+                if isinstance(other, Reading) and _rank(other) > _rank(cast("Reading", answers[place])):
+                    answers[place] = other
+        return answers
+
+    def _once(self, requests: Sequence[Request]) -> list[Reading | PageError]:
+        return [
+            answer if isinstance(answer, PageError) else self._reading(answer)
+            for answer in self._batches.run(requests, self._generate)
+        ]
+
+    def _generate(self, requests: Sequence[Request]) -> list[Generated]:
+        """A text for each request of one batch; all of one temperature."""
+        batch = prepare(self._loaded, requests)
+        with self._one_at_a_time:
+            inputs = model_inputs(self._loaded, batch)
+            return generate(
+                self._loaded,
+                inputs,
+                batch.new_tokens,
+                batch.temperature,
+                static_cache=self._settings.static_cache,
+            )
+
+    def _reading(self, generated: Generated) -> Reading:
+        rows = words_of(self._loaded.tokenizer, generated.tokens, generated.log_probs)
+        broken = any(BROKEN in word.text for row in rows for word in row)
+        flags = {
+            "loop": generated.loops,
+            "truncated": not (generated.ended or generated.loops),
+            "broken-text": broken,
+        }
+        return Reading(
+            tuple(tuple(row) for row in rows),
+            min(1.0, math.exp(generated.mean_log_prob)) if generated.log_probs else 0.0,
+            tuple(flag for flag, is_so in flags.items() if is_so),
+        )
+
+
+class QwenPageRecognizer(QwenRecognizer):
+    """Reads whole pages, and lines where it is asked to."""
+
+    def recognize_pages(self, pages: Sequence[PagePicture]) -> list[PageText | Failure]:
+        """A text or a failure for each page: same length, same order."""
+        answers = self._read(pages, _check_page, self._page_request)
+        return [
+            failed_page(page, answer)
+            if isinstance(answer, PageError)
+            else PageText(page.page_id, answer.rows, answer.confidence, self._stamp, answer.flags)
+            for page, answer in zip(pages, answers, strict=True)
+        ]
+
+    def _page_request(self, page: PagePicture) -> Request:
+        own = self._settings
+        return Request(page.pixels, own.prompt, own.page_pixels, own.page_tokens)
+
+
+def number_type(settings: QwenSettings, device: torch.device) -> torch.dtype:
+    """Of the weights. On a CPU float32: rounding to 16 bits would let a line read otherwise in other company."""
+    import torch
+
+    name = settings.dtype
+    if name == "auto":
+        name = "float32" if device.type == "cpu" else "bfloat16"
+    return torch.float32 if name == "float32" else torch.bfloat16
+
+
+def _tokens_that_fit(device: torch.device) -> int:
+    import torch
+
+    if device.type != "cuda":
+        return _TOKENS_ON_CPU
+    return max(
+        _TOKENS_ON_CPU, _TOKENS_PER_GIB * torch.cuda.get_device_properties(device).total_memory // 2**30
+    )
+
+
+def _other_way(request: Request, attempt: int) -> Request:
+    """How a text that went wrong is asked for: with fewer pixels, the other question, then drawn, more freely each time."""
+    if attempt == 0:
+        height, width = request.pixels.shape[:2]
+        return replace(request, most_pixels=int(_FEWER_PIXELS * min(request.most_pixels, height * width)))
+    if attempt == 1:
+        return replace(request, prompt=next(name for name in PROMPTS if name != request.prompt))
+    return replace(request, temperature=_TEMPERATURES[attempt - 2])
+
+
+def _rank(reading: Reading) -> tuple[int, float]:
+    """What is better: fewer things wrong, then more probable."""
+    return -len(reading.flags), reading.confidence
+
+
+def _check_page(page: PagePicture) -> None:
+    pixels = page.pixels
+    if pixels.ndim != 2 or str(pixels.dtype) != "uint8" or min(pixels.shape) < _THINNEST:
+        raise PageError(
+            "bad-page-image",
+            f"a page's picture of shape {pixels.shape} and type {pixels.dtype}",
+            remedy=f"Pictures of pages are grey, uint8, at least {_THINNEST} pixels wide and high.",
+        )
+    if max(pixels.shape) > 100 * min(pixels.shape):
+        raise PageError(
+            "bad-page-image",
+            f"a page of {pixels.shape[1]} by {pixels.shape[0]} pixels",
+            remedy="It is no page.",
+        )

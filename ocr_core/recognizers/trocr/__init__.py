@@ -1,0 +1,1 @@
+"""TrOCR and every other VisionEncoderDecoder."""

@@ -1,0 +1,1 @@
+"""Training of the readers of isolated letters."""

@@ -1,0 +1,1 @@
+"""Fine-tuning of Qwen-VL by low-rank adapters."""

@@ -1,0 +1,1 @@
+"""Lines that are drawn: text, fonts, pens, paper."""
