@@ -19,7 +19,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TypeVar
 
-from ocr_core.errors import MissingDependency, ModelError
+from ocr_core.errors import MissingDependency, ModelError, UsageError
 from ocr_core.models.card import ModelCard, read_card, sha256_of, write_card
 
 MODELS_VARIABLE = "WARRAQ_MODELS"
@@ -115,12 +115,12 @@ def remote_model(name: str) -> RemoteModel:
     """A published model by its name.
 
     Raises:
-        ModelError: none has this name.
+        UsageError: none has this name.
     """
     try:
         return REMOTE[name]
     except KeyError:
-        raise ModelError(
+        raise UsageError(
             f"no model {name!r} to pull; there are: {', '.join(sorted(REMOTE))}",
             remedy="`warraq models list` tells which models there are; the others come with Warraq.",
         ) from None

@@ -214,6 +214,7 @@ def pull_reader(name: str, source: Path | None = None, characters: str | None = 
 
     Raises:
         MissingDependency: it cannot be downloaded.
-        ModelError: there is no such model, or its files are not what they should be.
+        ModelError: its files are not what they should be.
+        UsageError: there is no such model.
     """
     return PULLERS[remote_model(name).kind](name, source, characters)

@@ -111,7 +111,7 @@ def _drives_terminal(char: str) -> bool:
 
 def _write_csv(table: pa.Table, stream: BinaryIO) -> None:
     text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\r\n")
+    writer = csv.writer(text, lineterminator="\n")  # as what reads pipes expects
     writer.writerow(table.column_names)
     columns = [_plain(column) for _, column in _columns(table)]
     for row in zip(*columns, strict=True):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ocr_core.errors import MissingDependency, ModelError
+from ocr_core.errors import MissingDependency, ModelError, UsageError
 from ocr_core.models import sha256_of
 from ocr_core.models.remote import (
     MODELS_VARIABLE,
@@ -181,7 +181,7 @@ def test_a_damaged_record_is_refused(tmp_path: Path) -> None:
 
 def test_names_and_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert remote_model("crnn-published").files == ("best_model.pth",)
-    with pytest.raises(ModelError, match="there are: crnn-published"):
+    with pytest.raises(UsageError, match="there are: crnn-published"):
         remote_model("none")
     monkeypatch.setenv(MODELS_VARIABLE, str(tmp_path))
     assert models_folder() == tmp_path
