@@ -82,7 +82,7 @@ def test_lines_that_people_have_written_are_told_from_readings(library: Path) ->
     assert json.loads(search(library, "beds", "--json").stdout)["transcriber"] == "Ada"
     shown = CliRunner().invoke(cli, ["show", "--library", str(library), "b.png#1"], standalone_mode=False)
     assert shown.stdout == "Kew rose beds\n"
-    assert "1 lines, 1 written by people" in shown.stderr
+    assert "1 line, 1 written by people" in shown.stderr
     shown = CliRunner().invoke(
         cli, ["show", "--library", str(library), "--json", "b.png#1"], standalone_mode=False
     )
