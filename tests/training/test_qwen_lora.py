@@ -26,7 +26,6 @@ from ocr_core.training.qwen.lora import Adapted, adapt, adapters_of, merge, set_
 from ocr_core.training.qwen.samples import samples_of
 from ocr_core.training.qwen.train import train_qwen_lora
 from ocr_core.training.settings import load_settings
-from ocr_core.training.trocr.train import nominal
 from tests.conftest import ROOT
 from tests.recognizers.qwen_tiny import Lesson, save_tiny_qwen, see_apart
 
@@ -82,7 +81,7 @@ def test_a_model_reads_exactly_the_lines_that_it_was_trained_on(
     folder = train_qwen_lora(chosen)
     cache = LineCache(prepare(chosen))
     reader = load_qwen(QwenSettings(model=str(folder), mode="line", retries=0), device="cpu")
-    requests = [Request(nominal(cache[row]), "card", PIXELS, 48) for row in range(len(cache))]
+    requests = [Request(cache[row].nominal(), "card", PIXELS, 48) for row in range(len(cache))]
     answers = reader.readings(requests)
     assert [a.text for a in answers if isinstance(a, Reading)] == cache.table["text"]
     card = read_card(chosen.run.folder / "tuned.json")

@@ -21,7 +21,7 @@ class Lines:
     texts = ("aa bb cc", "dd ee ff", "gg hh ii")
 
     def __init__(self) -> None:
-        self.table = {"corpus": ["letters"] * 3, "text": list(self.texts)}
+        self.table = {"corpus": ["letters"] * 3, "text": list(self.texts), "width": [160] * 3}
 
     def width(self, row: int) -> int:
         return 20 * len(self.texts[row])

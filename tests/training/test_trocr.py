@@ -21,7 +21,7 @@ from ocr_core.training.data.cache import LineCache, prepare
 from ocr_core.training.settings import load_settings
 from ocr_core.training.trocr.augment import distorted, elastic, perspective
 from ocr_core.training.trocr.config import TrocrScheduleSettings, TrocrSettings
-from ocr_core.training.trocr.train import labels_of, nominal, rate_at, train_trocr
+from ocr_core.training.trocr.train import labels_of, rate_at, train_trocr
 from tests.conftest import ROOT
 from tests.recognizers.tiny_trocr import save_tiny_trocr
 
@@ -72,7 +72,7 @@ def test_a_model_reads_exactly_the_real_lines_that_it_was_trained_on(trained: Tr
     folder = trained.run.folder / "tuned"
     cache = LineCache(prepare(trained))
     reader = TrocrRecognizer.load(folder, device="cpu")
-    readings = reader.readings([nominal(cache[row]) for row in range(len(cache))])
+    readings = reader.readings([cache[row].nominal() for row in range(len(cache))])
     assert [r.text for r in readings] == [cache.table["text"][row] for row in range(len(cache))]
     assert all(r.ended and r.confidence > 0.5 for r in readings)
     card = read_card(folder / "tuned.json")

@@ -18,8 +18,7 @@ Grey = NDArray[np.uint8]
 
 def plain(line: CachedLine, height: int) -> Grey:
     """The line as inference sees it: nominal region, masked, evened, `height` pixels high."""
-    strip = line.pixels if line.mask is None else fade_outside(line.pixels, line.mask)
-    region = strip[line.top : line.top + NOMINAL, line.left : strip.shape[1] - line.left]
+    region = line.nominal()
     width = max(4, round(region.shape[1] * height / region.shape[0]))
     how = cv2.INTER_AREA if region.shape[0] > height else cv2.INTER_LINEAR
     return even_out(np.asarray(cv2.resize(region, (width, height), interpolation=how), dtype=np.uint8))

@@ -61,7 +61,7 @@ class Splicer:
 
     def _gap(self, row: int, share: float) -> Gap:
         """The gap of a line that is nearest to a share of its width."""
-        width = len(self._cache[row].pixels[0])
+        width = self._cache.table["width"][row]
         return min(self._gaps[row], key=lambda gap: abs(gap.column - share * width))
 
     def _neighbour(self, row: int, rng: np.random.Generator) -> int:

@@ -25,7 +25,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ocr_core.bidi import turned
-from ocr_core.training.data.corpora import CorpusSettings
+from ocr_core.ground import fade_outside
+from ocr_core.training.data.corpora import CorpusSettings, TruthSettings
 from ocr_core.training.data.ground_truth import cut_lines, read_pages, read_picture, read_pictures
 from ocr_core.training.data.text import is_markup, normalise_text
 from ocr_core.training.synthetic.lines import PAD as PAD_PIXELS
@@ -82,6 +83,11 @@ class CachedLine:
     corpus: str
     page: str
 
+    def nominal(self) -> Grey:
+        """The line as the pipeline would cut it, uint8 [NOMINAL, W]: what lies outside its outline faded."""
+        strip = self.pixels if self.mask is None else fade_outside(self.pixels, self.mask)
+        return strip[self.top : self.top + NOMINAL, self.left : strip.shape[1] - self.left]
+
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
@@ -132,7 +138,7 @@ class LineCache:
         ]
 
 
-def document_of(page: str, corpus: CorpusSettings) -> str:
+def document_of(page: str, corpus: TruthSettings) -> str:
     """The document a page belongs to, by the corpus's regular expression; the page itself where it does not match."""
     found = re.search(corpus.document, page)
     if found is None:
@@ -140,7 +146,7 @@ def document_of(page: str, corpus: CorpusSettings) -> str:
     return found.group(1) if found.re.groups else found.group(0)
 
 
-def split_of(document: str, corpus: CorpusSettings) -> str:
+def split_of(document: str, corpus: TruthSettings) -> str:
     """`train`, `dev` or `none`. The hash of the name decides, so that a corpus that grows keeps its split."""
     if document in corpus.exclude:
         return "none"

@@ -28,18 +28,14 @@ class SyntheticSettings(Settings):
     processes: int = Field(2, ge=1)
 
 
-class CorpusSettings(Settings):
-    """One corpus of transcribed lines.
+class TruthSettings(Settings):
+    """One corpus with ground truth, and which of its documents are held out: whole documents, never single lines.
 
     Attributes:
         name: short name, also in the metrics.
-        format: `pages` (PAGE or ALTO beside images), `parquet`, `lines` (pictures with .gt.txt), `imgur5k` (words of
-            photographs, see `ground_truth.read_imgur5k`) or `synthetic` (a text, of which lines are drawn as
-            `synthetic` says).
         path: folder or file, relative to `data`.
         document: regular expression; its first group (or the whole match) in a page's name is the document the page
-            belongs to. Whole documents are held out, never single lines.
-        share: of the samples of an epoch, relative to the other corpora.
+            belongs to.
         dev_fraction: of the documents held out, chosen by a hash of their name.
         dev: documents held out by name.
         exclude: documents used for nothing.
@@ -47,13 +43,25 @@ class CorpusSettings(Settings):
     """
 
     name: str
-    format: Literal["pages", "parquet", "lines", "imgur5k", "synthetic"] = "pages"
     path: Path
     document: str = ".+"
-    share: float = Field(1.0, ge=0)
     dev_fraction: Share = 0.1
     dev: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     licence: str = ""
     source: str = ""
+
+
+class CorpusSettings(TruthSettings):
+    """One corpus of transcribed lines.
+
+    Attributes:
+        format: `pages` (PAGE or ALTO beside images), `parquet`, `lines` (pictures with .gt.txt), `imgur5k` (words of
+            photographs, see `ground_truth.read_imgur5k`) or `synthetic` (a text, of which lines are drawn as
+            `synthetic` says).
+        share: of the samples of an epoch, relative to the other corpora.
+    """
+
+    format: Literal["pages", "parquet", "lines", "imgur5k", "synthetic"] = "pages"
+    share: float = Field(1.0, ge=0)
     synthetic: SyntheticSettings = SyntheticSettings()

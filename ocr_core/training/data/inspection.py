@@ -8,15 +8,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from ocr_core.errors import NothingToDo, UsageError
+from ocr_core.errors import NothingToDo
 from ocr_core.records import GreyImage
 from ocr_core.training.charts import bar_chart, histogram, page, picture, shown, table
 from ocr_core.training.data.cache import defect_of, document_of, split_of
 from ocr_core.training.data.corpora import CorpusSettings
-from ocr_core.training.data.ground_truth import cut_lines, read_pages, read_pictures
+from ocr_core.training.data.ground_truth import cut_lines, read_pages, read_picture, read_pictures
 from ocr_core.training.data.text import normalise_text
 from ocr_core.training.synthetic.lines import PAD, synthetic_lines
 
@@ -235,10 +234,7 @@ def _pairs(corpus: CorpusSettings, path: Path) -> Iterator[tuple[str, str, GreyI
         yield from ((line.page, line.text, pixels) for line, pixels in read_pictures(corpus, path))
         return
     for sheet in read_pages(path):
-        image = cv2.imread(str(sheet.image), cv2.IMREAD_GRAYSCALE)
-        if image is None:
-            raise UsageError(f"{sheet.image} is not an image", remedy="Repair the file or take it out.")
-        strips = cut_lines(np.asarray(image, np.uint8), sheet.lines)
+        strips = cut_lines(read_picture(sheet), sheet.lines)
         for line, strip in zip(sheet.lines, strips, strict=True):
             yield sheet.name, line.text, strip.image
 

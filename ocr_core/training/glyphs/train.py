@@ -23,6 +23,7 @@ from ocr_core.training.glyphs.card import measured, write_glyph_card
 from ocr_core.training.glyphs.config import GlyphScheduleSettings, GlyphSettings
 from ocr_core.training.glyphs.data import Distorter, GlyphSet, plain_batches, read_set
 from ocr_core.training.glyphs.report import confusion_html
+from ocr_core.training.optimisation import autocast, update_average
 
 logger = logging.getLogger(__name__)
 
@@ -181,7 +182,7 @@ def _step(run: _Run, x: NDArray[np.float32], y: NDArray[np.int64], rate: float) 
         group["lr"] = rate
     device = torch.device(settings.run.device)
     pictures = torch.from_numpy(x).to(device).contiguous(memory_format=torch.channels_last)
-    with torch.autocast(device.type, torch.bfloat16, enabled=settings.run.precision == "bf16"):
+    with autocast(device, settings.run.precision):
         logits = run.network(pictures)
     loss = nn.functional.cross_entropy(
         logits.float(), torch.from_numpy(y).to(device), label_smoothing=settings.schedule.smoothing
@@ -190,18 +191,8 @@ def _step(run: _Run, x: NDArray[np.float32], y: NDArray[np.int64], rate: float) 
     loss.backward()
     run.optimiser.step()
     run.step += 1
-    _update_average(run)
+    update_average(run.average, run.network.state_dict(), run.step, settings.schedule.ema)
     return loss.item()
-
-
-def _update_average(run: _Run) -> None:
-    """Exponential average of the weights, shorter at the start of a run."""
-    decay = min(run.settings.schedule.ema, (1 + run.step) / (10 + run.step))
-    for name, value in run.network.state_dict().items():
-        if value.is_floating_point():
-            run.average[name].lerp_(value, 1 - decay)
-        else:
-            run.average[name].copy_(value)
 
 
 def _note(run: _Run, loss: float, seconds: float, *, refit: bool) -> None:

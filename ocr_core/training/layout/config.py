@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
-from ocr_core.training.data.corpora import CorpusSettings
+from ocr_core.training.data.corpora import TruthSettings
 from ocr_core.training.settings import RunSettings, Settings, Share
 
 
@@ -73,10 +73,14 @@ class LayoutScheduleSettings(Settings):
     ema: float = Field(0.998, ge=0, lt=1)
 
 
-class LayoutCorpus(CorpusSettings):
-    """A corpus of whole pages: PAGE or ALTO files beside their images."""
+class LayoutCorpus(TruthSettings):
+    """A corpus of whole pages: PAGE or ALTO files beside their images.
 
-    format: Literal["pages"] = "pages"
+    Attributes:
+        share: of the pieces of pages in a batch, relative to the other corpora.
+    """
+
+    share: float = Field(1.0, ge=0)
 
 
 class PageTrainSettings(Settings):

@@ -15,14 +15,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ocr_core.errors import UsageError
 from ocr_core.ground_truth import find_pages
 from ocr_core.imaging.clean import clean_page
 from ocr_core.imaging.geometry import apply, invert
 from ocr_core.imaging.settings import ImagingSettings
 from ocr_core.records import GreyImage
 from ocr_core.training.data.cache import document_of, split_of
-from ocr_core.training.data.ground_truth import shape_of
+from ocr_core.training.data.ground_truth import read_picture, shape_of
 from ocr_core.training.layout.config import PageTrainSettings
 from ocr_core.training.layout.synthetic import SYNTHETIC, synthetic_pages
 from ocr_core.training.layout.targets import PageLine, Points
@@ -88,13 +87,8 @@ def _pages(settings: PageTrainSettings) -> Iterator[LayoutPage]:
             drawn = [line for line in page.lines if len(line.baseline) or len(line.outline)]
             if split == "none" or page.image is None or not drawn:
                 continue
-            pixels = cv2.imread(str(page.image), cv2.IMREAD_GRAYSCALE)
-            if pixels is None:
-                raise UsageError(
-                    f"{page.image} is not an image", remedy="Repair the file or take it out of the corpus."
-                )
             # Pages of ground truth are upright: where their lines are, somebody has read them.
-            clean = clean_page(np.asarray(pixels, np.uint8), settings=ImagingSettings(find_orientation=False))
+            clean = clean_page(read_picture(page), settings=ImagingSettings(find_orientation=False))
             to_clean = invert(clean.to_original)
             shapes = [[apply(to_clean, points) for points in shape_of(line)] for line in drawn]
             kept += 1

@@ -18,7 +18,6 @@ from ocr_core.training.data.ground_truth import read_picture
 from ocr_core.training.data.text import is_markup, normalise_text
 from ocr_core.training.qwen.config import QwenLoraSettings
 from ocr_core.training.trocr.augment import distorted
-from ocr_core.training.trocr.train import nominal
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +62,7 @@ class LineSamples:
         return str(self._cache.table["text"][row])
 
     def request(self, row: int, rng: np.random.Generator | None = None) -> Request:
-        own, picture = self._settings, nominal(self._cache[row])
+        own, picture = self._settings, self._cache[row].nominal()
         if rng is not None:
             picture = distorted(picture, rng, own.augment)
         return Request(picture, own.prompt, own.line_pixels, own.line_tokens)

@@ -7,17 +7,17 @@ from typing import Literal
 
 from pydantic import Field
 
-from ocr_core.training.data.corpora import CorpusSettings
+from ocr_core.training.data.corpora import TruthSettings
 from ocr_core.training.settings import Settings
 
 
-class ScriptCorpusSettings(CorpusSettings):
-    """Latin lines. What stands in `share` and `synthetic` is not used: all lines are taken.
+class ScriptCorpusSettings(TruthSettings):
+    """Latin lines.
 
     Attributes:
-        format: `pages` or `parquet`.
+        format: `pages` (PAGE or ALTO beside images) or `parquet`.
         hand: what its lines are, unless an ALTO file tags them as handwritten, typewritten or printed.
-        every: one line in so many is taken.
+        every: of a Parquet file one line in so many is taken.
     """
 
     format: Literal["pages", "parquet"] = "pages"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,10 +16,8 @@ from ocr_core.records import GreyImage, Script
 from ocr_core.script.network import SCRIPTS
 from ocr_core.script.windows import scale_to_height
 from ocr_core.training.data.cache import document_of
-from ocr_core.training.data.ground_truth import cut_lines, read_pages
+from ocr_core.training.data.ground_truth import cut_lines, read_pages, read_picture
 from ocr_core.training.script.config import ScriptCorpusSettings
-
-log = logging.getLogger(__name__)
 
 STORED_HEIGHT = 72
 PAD = 0.25
@@ -87,14 +84,13 @@ def corpus_lines(corpus: ScriptCorpusSettings, data: Path) -> Iterator[RealLine]
 
 
 def cut_page(page: TruthPage, source: str, document: str, hand: int, pad: float = PAD) -> Iterator[RealLine]:
-    """The lines of one page."""
-    image = cv2.imread(str(page.image), cv2.IMREAD_GRAYSCALE)
-    if image is None:
-        log.warning("%s: no image", page.name)
-        return
-    grey = np.asarray(image, dtype=np.uint8)
+    """The lines of one page.
+
+    Raises:
+        UsageError: its image cannot be read.
+    """
     tags = _hand_tags(page.path)
-    strips = cut_lines(grey, page.lines, (pad, 0.1 if pad else 0.0))
+    strips = cut_lines(read_picture(page), page.lines, (pad, 0.1 if pad else 0.0))
     for line, strip in zip(page.lines, strips, strict=True):
         height = round(STORED_HEIGHT * (1 + 2 * pad))
         full, faded = (scale_to_height(part, height) for part in (strip.image, strip.faded()))

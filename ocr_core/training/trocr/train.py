@@ -20,16 +20,15 @@ import torch
 from torch import Tensor, nn
 
 from ocr_core.errors import UsageError
-from ocr_core.ground import fade_outside
 from ocr_core.models.card import DataSource, Figure, ModelCard, sha256_of, write_card
 from ocr_core.recognizers.model_folder import WEIGHTS_FILE
 from ocr_core.recognizers.trocr.engine import KIND, TrocrRecognizer, stamp_of
 from ocr_core.recognizers.trocr.file import TrocrFolder, load_folder, save_folder
 from ocr_core.recognizers.trocr.images import model_input, prepared
 from ocr_core.recognizers.trocr.pull import model_folder
-from ocr_core.records import EngineStamp, GreyImage
+from ocr_core.records import EngineStamp
 from ocr_core.training.checkpoints import CHECKPOINT, load_checkpoint, other_run, save_checkpoint
-from ocr_core.training.data.cache import NOMINAL, CachedLine, LineCache, prepare
+from ocr_core.training.data.cache import LineCache, prepare
 from ocr_core.training.data.corpora import CorpusSettings
 from ocr_core.training.metrics import ErrorRates, error_rates
 from ocr_core.training.trocr.augment import distorted
@@ -80,12 +79,6 @@ def train_trocr(settings: TrocrSettings) -> Path:
         _note(run, loss, rates, time.monotonic() - started)
         _save(run)
     return settings.run.folder / settings.name
-
-
-def nominal(line: CachedLine) -> GreyImage:
-    """The line as the pipeline would cut it, uint8 [64, W]."""
-    strip = line.pixels if line.mask is None else fade_outside(line.pixels, line.mask)
-    return strip[line.top : line.top + NOMINAL, line.left : strip.shape[1] - line.left]
 
 
 def rate_at(step: int, steps: int, schedule: TrocrScheduleSettings) -> float:
@@ -186,7 +179,7 @@ def _epoch(run: _Run) -> float:
 def _loss(run: _Run, rows: Sequence[int], rng: np.random.Generator) -> Tensor:
     lines = [run.cache[row] for row in rows]
     pictures = [
-        prepared(distorted(nominal(line), rng, run.settings.augment), run.loaded.steps) for line in lines
+        prepared(distorted(line.nominal(), rng, run.settings.augment), run.loaded.steps) for line in lines
     ]
     inputs = np.stack([model_input(picture, run.loaded.shape) for picture in pictures])
     model: Any = run.loaded.model
@@ -232,7 +225,7 @@ def _evaluate(run: _Run) -> dict[str, ErrorRates]:
         rows = run.cache.rows(split, corpus.name)
         rows = rows[:: max(1, -(-len(rows) // run.settings.schedule.evaluate_lines))]
         if rows:
-            readings = reader.readings([nominal(run.cache[row]) for row in rows])
+            readings = reader.readings([run.cache[row].nominal() for row in rows])
             truths = [run.cache.table["text"][row] for row in rows]
             rates[corpus.name] = error_rates(truths, [r.text for r in readings])
     return rates
