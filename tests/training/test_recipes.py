@@ -14,6 +14,7 @@ from torch import nn
 from ocr_core.errors import ModelError, UsageError
 from ocr_core.models import read_card
 from ocr_core.recognizers.crnn.file import read_crnn
+from ocr_core.recognizers.crnn.network import Crnn
 from ocr_core.recognizers.published.engine import PublishedRecognizer
 from ocr_core.recognizers.published.file import EVENED, read_published
 from ocr_core.recognizers.register import load_reader
@@ -170,6 +171,19 @@ def test_new_outputs_leave_the_old_ones_as_they_were(exported: Path) -> None:
     torch.testing.assert_close(after[..., : before.shape[2]], before)
 
 
+def test_a_wider_network_begins_as_the_narrow_one(exported: Path) -> None:
+    old, _ = read_crnn(exported.read_bytes(), "a")
+    channels, hidden = (old.shape.channels[0], *(c + 8 for c in old.shape.channels[1:])), old.shape.hidden + 4
+    network, _ = begin(NetworkSettings(init=str(exported), channels=channels, hidden=hidden), [])
+    assert isinstance(network, Crnn)
+    assert (network.shape.channels, network.shape.hidden) == (channels, hidden)
+    x, widths = torch.rand(2, 1, 32, 64), torch.tensor([64, 40])
+    torch.testing.assert_close(network.eval()(x, widths)[0], old.eval()(x, widths)[0])
+    network(x, widths)[0].square().sum().backward()
+    assert network.head.weight.grad is not None
+    assert (network.head.weight.grad != 0).any(dim=0).all(), "every new cell can be learnt from"
+
+
 def test_packaged_weights_can_be_begun_with() -> None:
     network, charset = begin(NetworkSettings(init="crnn-latin", freeze="cnn"), [])
     assert len(charset.characters) > 80
@@ -179,8 +193,10 @@ def test_packaged_weights_can_be_begun_with() -> None:
 
 
 def test_weights_that_do_not_fit_are_refused(exported: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"network\.hidden"):
-        begin(NetworkSettings(init=str(exported), hidden=32), [])
+    with pytest.raises(UsageError, match=r"network\.layers"):
+        begin(NetworkSettings(init=str(exported), layers=4), [])
+    with pytest.raises(UsageError, match=r"(?s)network\.hidden .* not narrower"):
+        begin(NetworkSettings(init=str(exported), hidden=8), [])
     with pytest.raises(ModelError, match="not a warraq-published"):
         begin(NetworkSettings(init=str(exported), kind="published", height=128), [])
     for init in (str(tmp_path / "none.safetensors"), "nobody"):

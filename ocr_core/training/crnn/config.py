@@ -18,8 +18,8 @@ class NetworkSettings(Settings):
         kind: `compact` (see `recognizers.crnn.network`) or `published` (see `recognizers.published.network`), whose shape is
             fixed: of the values below it takes none but `height`, 128.
         init: start from these weights instead of from chance: the name of a packaged model of the same kind, or the
-            path of a `.safetensors` file of `warraq train crnn`. They fix the shape; characters that they lack are
-            added to their table.
+            path of a `.safetensors` file of `warraq train crnn`. They fix the shape, but for `channels` and `hidden`,
+            which may be set to more (see `training.crnn.widen`); characters that they lack are added to their table.
         freeze: `cnn` keeps the convolutions as they are and trains what follows them.
     """
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -21,6 +22,7 @@ from ocr_core.recognizers.decoding.charset import Charset
 from ocr_core.recognizers.published.file import read_published
 from ocr_core.recognizers.published.network import HEIGHT, PublishedCrnn, published_frames
 from ocr_core.training.crnn.config import NetworkSettings
+from ocr_core.training.crnn.widen import widen
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +86,7 @@ def begin(settings: NetworkSettings, texts: Iterable[str]) -> tuple[LineNetwork,
         counts = Counter(c for text in texts for c in text if c not in old.characters)
         new = "".join(sorted(c for c, n in counts.items() if n >= LEAST))
         charset = Charset(old.characters + new)
-        network = _widened(network, charset.classes)
+        network = _with_classes(network, charset.classes)
         logger.info("begins with %s; %d characters are new to it: %s", settings.init, len(new), new or "none")
     if settings.freeze == "cnn":
         _freeze(network)
@@ -105,15 +107,20 @@ def _initial(settings: NetworkSettings) -> tuple[LineNetwork, Charset]:
         return PublishedLines(published), charset
     network, charset = read_crnn(data, settings.init)
     shape = asdict(network.shape)
-    for key in settings.model_fields_set & {"height", "channels", "hidden", "layers"}:
-        if getattr(settings, key) != shape[key]:
+    asked = {key: getattr(settings, key) for key in settings.model_fields_set & shape.keys()}
+    for key in asked.keys() & {"height", "layers"}:
+        if asked[key] != shape[key]:
             raise UsageError(
-                f"network.{key} is {getattr(settings, key)}, but {settings.init} has {shape[key]}",
+                f"network.{key} is {asked[key]}, but {settings.init} has {shape[key]}",
                 remedy=f"Leave network.{key} out: the weights fix it.",
             )
-    other = Crnn(replace(network.shape, dropout=settings.dropout))
-    other.load_state_dict(network.state_dict())
-    return other, charset
+    for key in asked.keys() & {"channels", "hidden"}:
+        if np.less(asked[key], shape[key]).any():
+            raise UsageError(
+                f"network.{key} is {asked[key]}, less than the {shape[key]} of {settings.init}",
+                remedy=f"Raise network.{key}, or leave it out: a trained network can be made wider, not narrower.",
+            )
+    return widen(network, replace(network.shape, **asked | {"dropout": settings.dropout})), charset
 
 
 def _bytes_of(init: str) -> bytes:
@@ -134,7 +141,7 @@ def _bytes_of(init: str) -> bytes:
     return data
 
 
-def _widened(network: LineNetwork, classes: int) -> LineNetwork:
+def _with_classes(network: LineNetwork, classes: int) -> LineNetwork:
     """A network with outputs for new characters after the old ones: unlikely at first, near chance in what they see."""
     if isinstance(network, PublishedLines):
         wide: LineNetwork = PublishedLines(PublishedCrnn(classes))
