@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -34,7 +35,14 @@ def tiny_qwen(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a tiny Qwen2.5-VL that reads the Arabic pages of the samples, with the settings `qwen_tiny.SMALL`."""
     from tests.recognizers.qwen_tiny import read_samples
 
-    return read_samples(tmp_path_factory.mktemp("qwen") / "tiny", samples)
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # one for all processes of the tests
+        shared = shared.parent
+    with FileLock(shared / "qwen.lock"):
+        if not (shared / "qwen" / "tiny").exists():
+            made = read_samples(tmp_path_factory.mktemp("qwen") / "tiny", samples)
+            made.parent.rename(shared / "qwen")
+    return shared / "qwen" / "tiny"
 
 
 @pytest.fixture(scope="session")
