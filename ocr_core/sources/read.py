@@ -74,7 +74,7 @@ def _read_images(pages: Sequence[PageRef], settings: ReadSettings) -> Iterator[P
 
 @lru_cache(maxsize=4)
 def _frames(path: Path, media_type: str, modified_ns: int) -> tuple[int, ...]:
-    """As `images.frames`: once for all pages of a file that one process reads, since a TIFF must be walked through for it."""
+    """As `images.frames`, once for all pages of a file that one process reads: a TIFF must be walked through for it."""
     return images.frames(path, media_type)
 
 
