@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from ocr_core.layout.method import LayoutMethod
+from ocr_core.pipeline.isolated import is_believed
 from ocr_core.pipeline.prepare import PreparedPage, prepare_pages
-from ocr_core.pipeline.read import is_believed
 from ocr_core.recognizers.glyphs.network import DIGITS, LETTERS
 from ocr_core.recognizers.register import load_reader
 from ocr_core.records import Box, GreyImage, Transcript

@@ -74,6 +74,11 @@ class Box:
     def height(self) -> int:
         return self.y1 - self.y0
 
+    def within(self, width: int, height: int) -> Box:
+        """What of it lies on a picture of this size; where nothing does, the nearest pixel."""
+        x0, y0 = min(max(self.x0, 0), width - 1), min(max(self.y0, 0), height - 1)
+        return Box(x0, y0, min(max(self.x1, x0 + 1), width), min(max(self.y1, y0 + 1), height))
+
     @classmethod
     def around(cls, points: tuple[Point, ...]) -> Box:
         """The smallest box that holds the pixels at `points` (at least one)."""
@@ -226,7 +231,8 @@ class LineImage:
     Attributes:
         pixels: [height, width] uint8, dark ink on light ground, rectified along the baseline (which is
             `baseline_y` pixels below the top), full resolution. Columns run left to right as on the page.
-        columns_to_page: [2, 3] affine from crop pixels to original page pixels (exact for straight lines).
+        columns_to_page: [2, 3] affine from crop pixels to original page pixels, whose centres lie at whole numbers (exact
+            for straight lines).
     """
 
     line_id: str

@@ -88,11 +88,16 @@ def publish_batch(run_id: str, number: int) -> None:
         failures=[result for result in results if isinstance(result, Failure)],
     )
     del run.batches[number]
-    if run.settings.compact and (number + 1) % BATCHES_BETWEEN_COMPACTIONS == 0:
-        # Thousands of small files would slow every reader down long before a long run ends.
-        run.library.compact(min_files=BATCHES_BETWEEN_COMPACTIONS // 2)
     run.account.add(results)
     run.progress.update(run.account, results)
+    if run.settings.compact and (number + 1) % BATCHES_BETWEEN_COMPACTIONS == 0:
+        # Thousands of small files would slow every reader down long before a long run ends.
+        try:
+            run.library.compact(min_files=BATCHES_BETWEEN_COMPACTIONS // 2)
+        except (
+            Exception
+        ) as error:  # no reason to publish the batch again; the end of the run compacts, and tells
+            log.warning("the library was not compacted: %s", error)
 
 
 @task(name="finish", retries=3, retry_delay_seconds=[1, 5, 20], **PLAIN)

@@ -11,14 +11,14 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, TimeoutError
+from concurrent.futures import CancelledError, Future, TimeoutError
 from types import TracebackType
 from typing import Self
 
 from pebble import ProcessExpired, ProcessPool
 
-from ocr_core.errors import PageError
-from ocr_core.pipeline.prepare import PreparedPage, failure, prepare_pages
+from ocr_core.errors import PageError, WarraqError
+from ocr_core.pipeline.prepare import PreparedPage, failure, prepare_pages, unexpected
 from ocr_core.records import Failure, PageRef, Stage
 from ocr_core.sources import ReadSettings
 
@@ -78,9 +78,16 @@ class PagePool:
         return future
 
     def collect(self, unit: Sequence[PageRef], future: Future[Prepared]) -> Prepared:
-        """The pages of `unit` once they are ready. When the unit broke its process, its pages are tried one by one."""
+        """The pages of `unit` once they are ready. When a page broke the unit or its process, they are tried one by one.
+
+        Raises:
+            MissingDependency: a program is missing, without which no page can be prepared.
+            CancelledError: the pool has ended.
+        """
         try:
             return future.result()
+        except (WarraqError, CancelledError):
+            raise
         except TimeoutError:
             error = PageError(
                 "timeout",
@@ -93,6 +100,9 @@ class PagePool:
                 f"The process that prepared the page ended with code {expired.exitcode}.",
                 remedy="The file may be damaged or need more memory than there is: check it, or run with fewer --workers.",
             )
+        except Exception as unforeseen:
+            log.warning("%s: preparing failed", unit[0].page_id, exc_info=unforeseen)
+            error = unexpected(unforeseen)
         if len(unit) > 1:
             log.warning("%s: %s; trying its pages singly", unit[0].page_id, error.message)
             return [page for ref in unit for page in self.collect([ref], self.submit([ref]))]

@@ -6,19 +6,18 @@ Prefect sees a run's id and batch numbers only; pages and pictures stay here, in
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
-from ocr_core import __version__
 from ocr_core.config import RunSettings
 from ocr_core.library import Library, RunRecord, new_run_id
 from ocr_core.pipeline.account import Account
 from ocr_core.pipeline.collection import for_collection
 from ocr_core.pipeline.plan import Plan, Survey
-from ocr_core.records import Failure, PageResult, Status
+from ocr_core.records import Failure, PageResult
 from tasks.workshop import Batch, Workshop
 
 
@@ -66,10 +65,19 @@ head_start: ContextVar[HeadStart | None] = ContextVar("head_start", default=None
 
 
 class Run:
-    """One digitisation run in this process, or this process's share of one."""
+    """One digitisation run in this process, or this process's share of one.
+
+    Args:
+        held: closes what the run opens.
+    """
 
     def __init__(
-        self, settings: RunSettings, library: Library, ahead: HeadStart, run_id: str | None = None
+        self,
+        settings: RunSettings,
+        library: Library,
+        ahead: HeadStart,
+        held: ExitStack,
+        run_id: str | None = None,
     ) -> None:
         self.id = run_id or new_run_id()
         self.settings = settings
@@ -80,13 +88,14 @@ class Run:
         self.plan = ahead.plan
         self.batches: dict[int, Batch] = {}
         self._workshop = ahead.workshop
+        self._held = held
         self._check_interrupts = ahead.check_interrupts
 
     @property
     def workshop(self) -> Workshop:
         if self._workshop is None:
             assert self.plan is not None
-            self._workshop = Workshop(self.settings, self.plan)
+            self._workshop = self._held.enter_context(Workshop(self.settings, self.plan))
         return self._workshop
 
     def open_batches(self) -> Iterator[int]:
@@ -97,28 +106,7 @@ class Run:
             yield number
 
     def record(self, state: str) -> RunRecord:
-        account = self.account
-        return RunRecord(
-            run_id=self.id,
-            collection=self.settings.collection,
-            sources=tuple(str(source) for source in self.settings.sources),
-            started_at=account.started,
-            finished_at=None if state == "running" else datetime.now(UTC),
-            state=state,
-            settings=self.settings.model_dump(mode="json"),
-            warraq_version=__version__,
-            counts={
-                "discovered": account.discovered,
-                "skipped": sum(account.already.values()),
-                **{status.value: account.total(status) for status in Status},
-            },
-            stage_seconds=dict(account.seconds),
-        )
-
-    def close(self) -> None:
-        if self._workshop is not None:
-            self._workshop.__exit__(None, None, None)
-        self.progress.stop()
+        return self.account.record(self.settings, state)
 
 
 _open_runs: dict[str, Run] = {}
@@ -140,15 +128,17 @@ def open_run(settings: RunSettings, *, run_id: str | None = None) -> Iterator[Ru
     """
     ahead = head_start.get() or HeadStart(NoProgress())
     head_start.set(None)
-    settings = for_collection(settings)
-    run = Run(settings, Library.create_or_open(settings.library), ahead, run_id)
-    _open_runs[run.id] = run
-    try:
-        yield run
-    except BaseException:
-        if run.account.discovered:
-            run.library.publish(run.id, settings.collection, run=run.record("interrupted"))
-        raise
-    finally:
-        del _open_runs[run.id]
-        run.close()
+    with ExitStack() as held:
+        held.callback(ahead.progress.stop)
+        if ahead.workshop is not None:
+            held.enter_context(ahead.workshop)
+        settings = for_collection(settings)
+        run = Run(settings, Library.create_or_open(settings.library), ahead, held, run_id)
+        _open_runs[run.id] = run
+        held.callback(_open_runs.pop, run.id)
+        try:
+            yield run
+        except BaseException:
+            if run.account.discovered:
+                run.library.publish(run.id, settings.collection, run=run.record("interrupted"))
+            raise

@@ -1,4 +1,4 @@
-"""Faults for the tests to inject: stand-ins for the work of a process that hang, crash or leak.
+"""Faults for the tests to inject: stand-ins for the work of a process that hang, crash or raise what nobody foresaw.
 
 A page's file name says what happens to it. Here, and not in a test, because worker processes import it by name.
 """
@@ -25,5 +25,7 @@ def prepare(pages: Sequence[PageRef], settings: ReadSettings) -> list[PreparedPa
                 os.kill(os.getpid(), signal.SIGSEGV)
             case "crash-page-2" if page.number == 2:
                 os.kill(os.getpid(), signal.SIGKILL)
+            case "error-page-2" if page.number == 2:
+                raise ZeroDivisionError("what nobody foresaw")
         prepared.append(PreparedPage(page, 100, 100, 300.0, "image"))
     return prepared

@@ -33,7 +33,7 @@ def recognize(
 
     Prints the path, the text and the confidence of each. Exit code 10 if a picture could not be read; they are named.
     """
-    from ocr_core.pipeline.pictures import read_pictures
+    from ocr_core.pipeline.recognize import read_pictures
     from ocr_core.recognizers.register import load_reader
     from ocr_core.records import Failure
 

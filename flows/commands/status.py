@@ -97,6 +97,6 @@ def _print_page(page: dict[str, Any], lines: Sequence[Mapping[str, Any]]) -> Non
 
 
 def _draw(page: dict[str, Any], lines: list[dict[str, Any]], target: Path) -> None:
-    from ocr_core.pipeline.picture import draw_page, read_again
+    from ocr_core.pipeline.page_pictures import draw_page, read_again
 
     draw_page(read_again(page), lines).save(target, format="PNG")

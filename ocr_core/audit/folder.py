@@ -20,7 +20,7 @@ from ocr_core.audit.sheets import write_csv, write_xlsx
 from ocr_core.errors import LibraryError, PageError, UsageError
 from ocr_core.library import Library
 from ocr_core.pipeline.line_pictures import cut_line
-from ocr_core.pipeline.picture import read_again
+from ocr_core.pipeline.page_pictures import read_again
 from ocr_core.records import Box, PageArray
 
 FIRST: Final = "first"

@@ -156,7 +156,8 @@ def _affine(points: Points, normals: Points, above: float) -> NDArray[np.float64
     across = normals.mean(axis=0)
     across /= max(float(np.hypot(*across)), 1e-9)
     middle = points.mean(axis=0)
-    origin = middle - along * len(points) / 2 - across * above
+    # Pixel centres lie at whole numbers, and the baseline half a pixel before that of its row.
+    origin = middle - along * (len(points) - 1) / 2 - across * (above - 0.5)
     return np.column_stack([along, across, origin])
 
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from ocr_core import __version__
+from ocr_core.config import RunSettings
+from ocr_core.library import RunRecord
 from ocr_core.records import Failure, PageResult, Status
 
 
@@ -71,6 +74,25 @@ class Account:
     def balanced(self) -> bool:
         """discovered = done + blank + failed + pending"""
         return self.discovered == sum(self.total(status) for status in Status)
+
+    def record(self, settings: RunSettings, state: str) -> RunRecord:
+        """The run as the library keeps it: `running`, `completed` or `interrupted`."""
+        return RunRecord(
+            run_id=self.run_id,
+            collection=settings.collection,
+            sources=tuple(map(str, settings.sources)),
+            started_at=self.started,
+            finished_at=None if state == "running" else datetime.now(UTC),
+            state=state,
+            settings=settings.model_dump(mode="json"),
+            warraq_version=__version__,
+            counts={
+                "discovered": self.discovered,
+                "skipped": sum(self.already.values()),
+                **{status.value: self.total(status) for status in Status},
+            },
+            stage_seconds=dict(self.seconds),
+        )
 
     def as_dict(self) -> dict[str, Any]:
         return {

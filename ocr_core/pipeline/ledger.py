@@ -7,9 +7,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from ocr_core import __version__
 from ocr_core.config import RunSettings
-from ocr_core.library import Library, RunRecord, new_run_id
+from ocr_core.library import Library, new_run_id
 from ocr_core.pipeline.account import Account
 from ocr_core.pipeline.shards import (
     DispatchSettings,
@@ -21,7 +20,6 @@ from ocr_core.pipeline.shards import (
     page_refs,
     waiting,
 )
-from ocr_core.records import Status
 
 log = logging.getLogger(__name__)
 
@@ -43,23 +41,6 @@ class Group:
     @property
     def left(self) -> int:
         return len(self.fresh) + sum(len(load.pages) for load in self.again)
-
-    def record(self, state: str, account: Account) -> RunRecord:
-        return RunRecord(
-            run_id=self.run_id,
-            collection=self.settings.collection,
-            sources=tuple(map(str, self.settings.sources)),
-            started_at=self.started,
-            finished_at=None if state == "running" else datetime.now(UTC),
-            state=state,
-            settings=self.settings.model_dump(mode="json"),
-            warraq_version=__version__,
-            counts={
-                "discovered": account.discovered,
-                "skipped": sum(account.already.values()),
-                **{status.value: account.total(status) for status in Status},
-            },
-        )
 
 
 @dataclass(frozen=True)
@@ -118,7 +99,7 @@ class Ledger:
         alike = settings.model_copy(update={"sources": ()})
         if alike not in self._groups:
             group = self._groups[alike] = Group(settings)
-            record = group.record("running", Account(group.run_id, 0))
+            record = Account(group.run_id, 0, started=group.started).record(settings, "running")
             self._library.publish(group.run_id, settings.collection, run=record)
         return self._groups[alike]
 
@@ -164,6 +145,8 @@ class Ledger:
         accounts = []
         for group in self._groups.values():
             account = account_for(self._library, group.run_id, group.pages, group.started)
-            self._library.publish(group.run_id, group.settings.collection, run=group.record(state, account))
+            self._library.publish(
+                group.run_id, group.settings.collection, run=account.record(group.settings, state)
+            )
             accounts.append(account)
         return accounts

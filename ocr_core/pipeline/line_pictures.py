@@ -9,7 +9,7 @@ from PIL import Image
 
 from ocr_core.errors import LibraryError, PageError
 from ocr_core.library import Library
-from ocr_core.pipeline.picture import read_again
+from ocr_core.pipeline.page_pictures import read_again
 from ocr_core.records import Box, PageArray
 
 MARGIN: Final = 0.25  # of the line's height, added on every side: ascenders reach out of boxes

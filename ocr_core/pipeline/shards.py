@@ -19,15 +19,16 @@ from ocr_core.pipeline.collection import collection_settings
 from ocr_core.pipeline.engines import ARABIC_MODEL, LATER
 from ocr_core.pipeline.plan import Plan, Settled
 from ocr_core.pipeline.prepare import failure
-from ocr_core.records import Document, Failure, PageRef, SourceFile, Stage, Status
+from ocr_core.records import Document, Failure, PageRef, SourceFile, Stage, Status, page_number
 from ocr_core.records import doc_id as document_of
 from ocr_core.sources import Limits, file_at, identify
 
 _WAITING = """
-SELECT p.page_id, r.settings FROM pages p JOIN runs r USING (run_id)
+SELECT p.page_id, p.run_id FROM pages p JOIN runs USING (run_id)
 WHERE (p.status = 'pending' AND contains(p.reason, $later)) {or_weaker}
 ORDER BY p.doc_id, p.page_number
 """
+_SETTINGS = "SELECT run_id, settings FROM runs WHERE run_id IN (SELECT unnest($ids))"
 _READ_BY = "OR (p.status = 'done' AND p.page_id IN (SELECT page_id FROM lines WHERE engine = $weaker))"
 _ANSWERED = """
 SELECT page_id, status FROM pages WHERE run_id = $run AND page_id IN (SELECT unnest($ids))
@@ -80,19 +81,21 @@ def waiting(
     query = _WAITING.format(or_weaker=_READ_BY if upgrade else "")
     parameters = {"later": LATER.reason} | ({"weaker": ARABIC_MODEL} if upgrade else {})
     rows = library.reading(lambda con: con.execute(query, parameters).fetchall())
+    runs = {"ids": sorted({run_id for _, run_id in rows})}
+    texts = library.reading(lambda con: con.execute(_SETTINGS, runs).fetchall())
     changed = {"library": library.root, "upgrade": upgrade, "device": "auto", "workers": 0}
     groups: dict[RunSettings, list[str]] = {}
     sources: dict[RunSettings, set[Path]] = {}
-    known: dict[str, RunSettings] = {}
-    for page_id, text in rows:
-        if text not in known:
-            settings = RunSettings.model_validate_json(text)
-            engine = arabic or _worker_of(library, settings.collection)
-            # Runs over other folders, every night one, are read alike.
-            alike = settings.model_copy(update=changed | {"arabic": engine, "sources": (), "pages": ""})
-            known[text] = alike
-            sources.setdefault(alike, set()).update(settings.sources)
-        groups.setdefault(known[text], []).append(page_id)
+    settings_of: dict[str, RunSettings] = {}
+    for run_id, text in texts:
+        settings = RunSettings.model_validate_json(text)
+        engine = arabic or _worker_of(library, settings.collection)
+        # Runs over other folders, every night one, are read alike.
+        alike = settings.model_copy(update=changed | {"arabic": engine, "sources": (), "pages": ""})
+        settings_of[run_id] = alike
+        sources.setdefault(alike, set()).update(settings.sources)
+    for page_id, run_id in rows:
+        groups.setdefault(settings_of[run_id], []).append(page_id)
     return [
         (settings.model_copy(update={"sources": tuple(sorted(sources[settings]))}), pages)
         for settings, pages in groups.items()
@@ -141,7 +144,7 @@ def plan_shard(library: Library, shard: Shard, settled: Settled) -> Plan:
         if state is not None and state in settled:
             already[state.status] += 1
         else:
-            numbers.setdefault(document_of(page_id), []).append(_number(page_id))
+            numbers.setdefault(document_of(page_id), []).append(page_number(page_id))
     stored = {document.doc_id: document for document in library.documents(ids=tuple(numbers))}
     todo: list[tuple[Document, tuple[int, ...]]] = []
     failures: list[Failure] = []
@@ -214,8 +217,4 @@ def blamed(page: PageRef, message: str) -> Failure:
 def page_refs(library: Library, pages: Sequence[str]) -> list[PageRef]:
     """Pages as records, by their ids."""
     stored = {d.doc_id: _record(d) for d in library.documents(ids=[document_of(page) for page in pages])}
-    return [stored[document_of(page)].page(_number(page)) for page in pages]
-
-
-def _number(page_id: str) -> int:
-    return int(page_id.rpartition("-")[2])
+    return [stored[document_of(page)].page(page_number(page)) for page in pages]

@@ -38,7 +38,7 @@ def read_whole_pages(
     """One answer for each page, in order.
 
     Args:
-        pages: with pictures, all of their lines in `script`.
+        pages: with pictures; all of their lines, as their pictures say, in `script`.
     """
     pictures = [
         PagePicture(page.page.page_id, page.picture, script) for page in pages if page.picture is not None
@@ -49,7 +49,7 @@ def read_whole_pages(
         for place, text in enumerate(texts)
         if (text.kind not in _NOT_AGAIN if isinstance(text, Failure) else text.flags)
     ]
-    images = [replace(image, script=script) for place in again for image in pages[place].images]
+    images = [image for place in again for image in pages[place].images]
     read = iter(engine.recognize(images) if images else [])
     by_line = {place: tuple(next(read) for _ in pages[place].images) for place in again}
     return [

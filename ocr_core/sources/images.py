@@ -42,7 +42,9 @@ FORMATS: dict[str, tuple[str, tuple[str, ...]]] = {
     "image/x-portable-anymap": ("PNM", ("PPM",)),  # never sniffed: what pdfimages writes
 }
 
-# EXIF orientation → how to make the pixels upright (EXIF 2.3, tag 0x0112)
+_ORIENTATION = 0x0112  # of EXIF and TIFF
+_ON_ITS_SIDE = (5, 6, 7, 8)
+# orientation → how to make the pixels upright (EXIF 2.3)
 _UPRIGHT = {
     2: lambda a: a[:, ::-1],
     3: lambda a: a[::-1, ::-1],
@@ -137,10 +139,10 @@ def decode(
                         image.seek(frame)
                     check_size(*image.size, max_pixels)
                     dpi = _resolution(image)
-                    if not colour:
-                        image.draft(
-                            "L", None
-                        )  # a JPEG holds luminance by itself, and gives it sooner than colour
+                    if dpi and getattr(image, "tag_v2", {}).get(_ORIENTATION) in _ON_ITS_SIDE:
+                        dpi = dpi[::-1]  # those of the stored picture, and Pillow turns a TIFF as it loads it
+                    if not colour:  # a JPEG holds luminance by itself, and gives it sooner than colour
+                        image.draft("L", None)
                     image.load()
                 pixels = to_grey_or_rgb(image)
                 if not colour and pixels.ndim == 3:
@@ -258,7 +260,7 @@ def _resolution(image: Image.Image) -> tuple[float, float] | None:
 def _orientation(image: Image.Image) -> int:
     """EXIF orientation 1…8; 1 when absent or unreadable. (Pillow itself has already turned a TIFF.)"""
     try:
-        return int(image.getexif().get(0x0112, 1))
+        return int(image.getexif().get(_ORIENTATION, 1))
     except Exception as error:  # damaged metadata is no reason to lose a page
         log.debug("unreadable EXIF: %s", error)
         return 1

@@ -146,16 +146,8 @@ def images(path: Path, first: int, last: int, timeout: float) -> list[PdfImage]:
         # an inline image has the one word "[inline]" for the object and its number
         try:
             at = 11 if cells[10] == "[inline]" else 12
-            found.append(
-                PdfImage(
-                    int(cells[0]),
-                    cells[2],
-                    int(cells[3]),
-                    int(cells[4]),
-                    float(cells[at]),
-                    float(cells[at + 1]),
-                )
-            )
+            width, height, x_ppi, y_ppi = int(cells[3]), int(cells[4]), float(cells[at]), float(cells[at + 1])
+            found.append(PdfImage(int(cells[0]), cells[2], width, height, x_ppi, y_ppi))
         except (IndexError, ValueError):
             log.debug("%s: row of pdfimages not understood: %s", path, row)
     return found
@@ -163,17 +155,8 @@ def images(path: Path, first: int, last: int, timeout: float) -> list[PdfImage]:
 
 def thumbnail(path: Path, number: int, longest: int, timeout: float) -> GreyImage:
     """A small grey drawing of a page, [h, w] uint8, its longer side `longest` pixels."""
-    args = (
-        "-gray",
-        "-cropbox",
-        "-scale-to",
-        str(longest),
-        "-f",
-        str(number),
-        "-l",
-        str(number),
-        "-singlefile",
-    )
+    page = ("-f", str(number), "-l", str(number), "-singlefile")
+    args = ("-gray", "-cropbox", "-scale-to", str(longest), *page)
     out = run("pdftoppm", *args, path=path, timeout=timeout)
     header = re.match(rb"P5\s+(\d+)\s+(\d+)\s+255\s", out)
     if not header:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
 
 from ocr_core.errors import PageError
 from ocr_core.records import Failure, PageImage, PageRef, SourceFile, Stage
@@ -49,16 +51,15 @@ def _changed(source: SourceFile) -> PageError | None:
 
 
 def _read_images(pages: Sequence[PageRef], settings: ReadSettings) -> Iterator[PageImage | PageError]:
-    path, media_type = pages[0].source.path, pages[0].media_type
-    frames: tuple[int, ...] | None = None
+    source, media_type = pages[0].source, pages[0].media_type
     for page in pages:
         try:
-            frames = images.frames(path, media_type) if frames is None else frames
+            frames = _frames(source.path, media_type, source.modified_ns)
             if page.number > len(frames):
                 raise PageError("no-pages", f"The file has no page {page.number} any more.",
                                 remedy="It has changed since it was counted: run again.")  # fmt: skip
             raster = images.decode(
-                path,
+                source.path,
                 media_type,
                 frame=frames[page.number - 1],
                 max_pixels=settings.max_pixels,
@@ -69,6 +70,12 @@ def _read_images(pages: Sequence[PageRef], settings: ReadSettings) -> Iterator[P
             yield error
         except (MemoryError, OSError) as error:
             yield errors.of_system(error)
+
+
+@lru_cache(maxsize=4)
+def _frames(path: Path, media_type: str, modified_ns: int) -> tuple[int, ...]:
+    """As `images.frames`, once for all pages of a file that one process reads: a TIFF must be walked through for it."""
+    return images.frames(path, media_type)
 
 
 def _failure(page: PageRef, error: PageError) -> Failure:

@@ -29,24 +29,10 @@ FOREIGN = {
     ".cbz": "archives are not opened; unpack it",
 }
 
-SIDECARS = frozenset(
-    (
-        ".xml",
-        ".txt",
-        ".json",
-        ".jsonl",
-        ".md",
-        ".csv",
-        ".tsv",
-        ".html",
-        ".htm",
-        ".yaml",
-        ".yml",
-        ".log",
-        ".ini",
-    )
-    + (".hocr", ".alto", ".md5", ".sha1", ".sha256", ".xmp", ".db", ".bak", ".tmp", ".part")
-)
+SIDECARS = frozenset({
+    ".xml", ".txt", ".json", ".jsonl", ".md", ".csv", ".tsv", ".html", ".htm", ".yaml", ".yml", ".log", ".ini",
+    ".hocr", ".alto", ".md5", ".sha1", ".sha256", ".xmp", ".db", ".bak", ".tmp", ".part",
+})  # fmt: skip
 
 _BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)
 

@@ -126,11 +126,9 @@ def _is_inside(word: DrawnWord, page_size: tuple[float, float]) -> bool:
 
 def _box(word: DrawnWord, scale: tuple[float, float], pixels: tuple[int, int]) -> Box:
     """The whole pixels that the word touches, at least one, inside the image."""
-    x0 = min(max(math.floor(word.x0 * scale[0]), 0), pixels[0] - 1)
-    y0 = min(max(math.floor(word.y0 * scale[1]), 0), pixels[1] - 1)
-    x1 = min(max(math.ceil(word.x1 * scale[0]), x0 + 1), pixels[0])
-    y1 = min(max(math.ceil(word.y1 * scale[1]), y0 + 1), pixels[1])
-    return Box(x0, y0, x1, y1)
+    left, top = math.floor(word.x0 * scale[0]), math.floor(word.y0 * scale[1])
+    right, bottom = math.ceil(word.x1 * scale[0]), math.ceil(word.y1 * scale[1])
+    return Box(left, top, right, bottom).within(*pixels)
 
 
 def _is_noise(char: str) -> bool:

@@ -66,7 +66,7 @@ class Reader:
 
     def read_line(self, data: bytes, engine: str) -> tuple[str, float]:
         """Read a picture that is one line or one character: its text and confidence. Errors as `read_page`."""
-        from ocr_core.pipeline.pictures import read_pictures
+        from ocr_core.pipeline.recognize import read_pictures
 
         self._check(engine)
         with self._one_at_a_time(), tempfile.TemporaryDirectory(prefix="warraq-try-") as folder:

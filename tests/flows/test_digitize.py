@@ -9,9 +9,11 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from PIL import Image
 from rapidfuzz.distance import Levenshtein
 
 from ocr_core.config import RunSettings
+from ocr_core.errors import LibraryError
 from ocr_core.library import Library, status
 from ocr_core.search import index
 from ocr_core.search.search import search
@@ -213,3 +215,27 @@ def test_failures_of_a_page_do_not_stop_the_rest_and_are_tried_again(letters: An
     assert (account["done"], account["failed"], account["already"]) == (2, 0, 1)
     assert Library.open(library).open_failures() == []
     assert status(Library.open(library))["collections"][0]["failed"] == 0
+
+
+def test_a_compaction_that_fails_between_batches_costs_no_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tasks import digitize as tasks
+
+    for width in (300, 301):
+        Image.new("L", (width, 400), 255).save(tmp_path / f"{width}.png")
+    compact, between = Library.compact, []
+
+    def failing(self: Library, *, min_files: int = 2) -> Any:
+        if min_files == 2:  # at the end of the run
+            return compact(self, min_files=min_files)
+        between.append(self.version)
+        raise LibraryError("The disk is tired.")
+
+    monkeypatch.setattr(Library, "compact", failing)
+    monkeypatch.setattr(tasks, "BATCHES_BETWEEN_COMPACTIONS", 1)
+    account = digitize(
+        sources=[tmp_path / "300.png", tmp_path / "301.png"], library=tmp_path / "library", batch_pages=1
+    )
+    assert between and between == sorted(set(between))  # once after each batch, none published again
+    assert (account["discovered"], account["blank"], account["failed"]) == (2, 2, 0)

@@ -26,7 +26,7 @@ def unit(name: str, pages: int = 1) -> list[PageRef]:
 
 @pytest.fixture
 def pool():
-    with PagePool(2, ReadSettings(), page_timeout_s=2, prepare=faults.prepare) as pool:
+    with PagePool(2, ReadSettings(), page_timeout_s=5, prepare=faults.prepare) as pool:
         yield pool
 
 
@@ -39,13 +39,14 @@ def test_a_hanging_and_a_crashing_page_leave_their_neighbours_alone(pool: PagePo
     assert all(isinstance(a, PreparedPage) for name, a in answers.items() if name not in failed)
 
 
-def test_only_the_page_that_crashes_its_unit_fails(pool: PagePool) -> None:
-    pages = unit("crash-page-2", pages=3)
+@pytest.mark.parametrize(("fault", "kind"), [("crash", "crashed"), ("error", "internal-error")])
+def test_only_the_page_that_breaks_its_unit_fails(fault: str, kind: str, pool: PagePool) -> None:
+    pages = unit(f"{fault}-page-2", pages=3)
     answers = pool.collect(pages, pool.submit(pages))
     assert [isinstance(answer, Failure) for answer in answers] == [False, True, False]
     failure = answers[1]
     assert isinstance(failure, Failure)
-    assert (failure.page_number, failure.kind) == (2, "crashed")
+    assert (failure.page_number, failure.kind) == (2, kind)
     assert failure.remedy
 
 

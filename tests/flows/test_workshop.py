@@ -1,10 +1,17 @@
-"""Batches hold every page once, in order, and get smaller towards the end."""
+"""Batches hold every page once, in order, and get smaller towards the end; what works on them ends with the run."""
 
 from __future__ import annotations
 
+import threading
+from pathlib import Path
+
 import pytest
 
-from tasks.workshop import in_batches
+from ocr_core.config import RunSettings
+from ocr_core.errors import LibraryError
+from ocr_core.pipeline.plan import Plan
+from tasks.run import HeadStart, NoProgress, head_start, open_run
+from tasks.workshop import Workshop, in_batches
 from tests.flows.test_pool import unit
 
 
@@ -25,3 +32,15 @@ def test_the_last_batches_are_small_so_that_no_reader_works_on_alone() -> None:
     assert sizes[:20] == [8] * 20
     assert sizes[-4:-1] == [4] * 3
     assert sizes == sorted(sizes, reverse=True)
+
+
+def test_what_was_ready_for_a_run_is_closed_where_the_library_cannot_be_opened(tmp_path: Path) -> None:
+    (tmp_path / "a file").touch()
+    settings = RunSettings(sources=(tmp_path,), library=tmp_path / "a file")
+    ready = Workshop(settings, Plan((), (), (), {}), load=lambda *_, **__: None)  # type: ignore[arg-type,return-value]
+    ready.wait_for_models()
+    assert any(thread.name.startswith("reader") for thread in threading.enumerate())
+    head_start.set(HeadStart(NoProgress(), workshop=ready))
+    with pytest.raises(LibraryError), open_run(settings):
+        pass
+    assert not any(thread.name.startswith("reader") for thread in threading.enumerate())

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ocr_core.recognizers.loops import loop_length
 from ocr_core.recognizers.qwen.engine import QwenPageRecognizer
-from ocr_core.recognizers.qwen.loops import loop_length
 from ocr_core.recognizers.qwen.text import token_bytes, words_of
 
 

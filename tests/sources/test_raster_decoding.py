@@ -200,9 +200,17 @@ def test_only_sane_resolutions_are_believed(dpi: int, expected: float | None) ->
     assert read(photo(), "JPEG", dpi=(dpi, dpi)).dpi == expected
 
 
-def test_a_fax_is_stretched_to_square_pixels() -> None:
-    raster = read(Image.new("1", (204, 98), 1), "TIFF", dpi=(204, 98))
-    assert raster.pixels.shape == (204, 204) and raster.dpi == 204
+@pytest.mark.parametrize("kind", ["TIFF", "JPEG", "PNG"])
+@pytest.mark.parametrize(
+    ("orientation", "shape"), [(1, (200, 102)), (3, (200, 102)), (6, (102, 200)), (8, (102, 200))]
+)
+def test_a_fax_is_stretched_to_square_pixels(kind: str, orientation: int, shape: tuple[int, int]) -> None:
+    """As many inches high as its stored rows are, however it is turned afterwards."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    raster = read(Image.new("L", (102, 100), 255), kind, dpi=(200, 100), exif=exif)
+    assert raster.pixels.shape == shape
+    assert raster.dpi == pytest.approx(200, abs=0.1)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP", "JPEG2000", "BMP", "GIF"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ocr_core.recognizers.qwen.loops import loop_length
+from ocr_core.recognizers.loops import loop_length
 
 if TYPE_CHECKING:
     import torch

@@ -16,9 +16,9 @@ import numpy as np
 from ocr_core.errors import PageError
 from ocr_core.models import sha256_of
 from ocr_core.recognizers.device import torch_device
+from ocr_core.recognizers.loops import loops
 from ocr_core.recognizers.model_folder import WEIGHTS_FILE
 from ocr_core.recognizers.protocol import failed
-from ocr_core.recognizers.qwen.loops import loops
 from ocr_core.recognizers.trocr.file import TrocrFolder, load_folder
 from ocr_core.recognizers.trocr.images import check_line, model_input, prepared
 from ocr_core.records import EngineStamp, Failure, GreyImage, LineImage, Transcript
