@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import threading
 import tomllib
 import uuid
@@ -86,12 +87,16 @@ class Library:
         """Make a new library in an empty or missing folder.
 
         Raises:
-            LibraryError: the folder holds other things, is a library already, or cannot be written.
+            LibraryError: the folder holds other things, is a library already, has a name that is no text, or cannot be written.
         """
         root = Path(path).absolute()
         with durable.disk_errors(root, "create the library"):
             if root.exists() and not root.is_dir():
                 raise LibraryError(f"{root} is a file.", remedy="Give --library the path of a folder.")
+            if not _is_text(str(root)):  # Arrow opens files by names in UTF-8 only
+                raise LibraryError(
+                    f"The path {os.fsencode(root)!r} is not UTF-8.", remedy="Choose or rename a folder."
+                )
             durable.make_folders(root)
             strangers = [
                 p.name for p in root.iterdir() if not p.name.startswith((".", "_")) and p.name != MARKER
@@ -405,6 +410,11 @@ def _names_missing_file(error: Exception) -> bool:
     return isinstance(error, FileNotFoundError) or "No such file" in str(error)
 
 
+def _is_text(path: str) -> bool:
+    """Whether a path holds no bytes that are no text, which Python keeps as lone surrogates."""
+    return not any("\ud800" <= char <= "\udfff" for char in path)
+
+
 def _marker(name: str, settings: Mapping[str, str | int | float | bool]) -> bytes:
     lines = [
         "# A Warraq library. See https://parquet.apache.org for the files; `warraq --help` for the tools.",
@@ -417,4 +427,4 @@ def _marker(name: str, settings: Mapping[str, str | int | float | bool]) -> byte
         "",
     ]
     # JSON's strings are TOML's, but for the one control character JSON leaves bare.
-    return "\n".join(lines).replace("\x7f", "\\u007f").encode("utf-8", "backslashreplace")
+    return "\n".join(lines).replace("\x7f", "\\u007f").encode("utf-8", "replace")

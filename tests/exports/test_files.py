@@ -14,7 +14,7 @@ from ocr_core.exports.context import Context
 from ocr_core.exports.formats import Format, Unit
 from ocr_core.exports.model import ExportPage
 from ocr_core.library import Library
-from tests.exports.make import export_to, page_of, published
+from tests.exports.make import HOSTILE_NAME, export_to, page_of, published
 from tests.library.make import document as invented
 
 
@@ -91,7 +91,7 @@ def test_what_nothing_answers_to_is_said(hostile: Library, tmp_path: Path) -> No
     for chosen in (Selection("nowhere"), Selection(documents=("x.png",)), Selection(documents=("a", "b"))):
         with pytest.raises(UsageError):
             export_to(hostile, "txt", tmp_path, chosen)
-    known = "a <b> & 'c' \"d\".tif"
+    known = HOSTILE_NAME
     with pytest.raises(UsageError, match="missing"):
         export_to(hostile, "txt", tmp_path, Selection(documents=(known, "missing.png")))
     with pytest.raises(NothingToDo):
