@@ -8,8 +8,8 @@ import os
 import threading
 import tomllib
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,7 +25,7 @@ from ocr_core.library.lookup import StoredPage, stored_page
 from ocr_core.library.manifest import ManifestLog
 from ocr_core.library.publish import write_part
 from ocr_core.library.tables import Publication, RunRecord, to_table
-from ocr_core.library.views import Snapshot
+from ocr_core.library.views import UNREADABLE, Snapshot, reading
 from ocr_core.records import Document, Failure, PageResult, Script, Stage, Status
 
 log = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ class Library:
         """Make a new library in an empty or missing folder.
 
         Raises:
-            LibraryError: the folder holds other things, is a library already, has a name that is no text, or cannot be written.
+            LibraryError: the folder holds other things, is a library already, cannot be written, or its path is no text.
         """
         root = Path(path).absolute()
         with durable.disk_errors(root, "create the library"):
@@ -376,19 +376,25 @@ class Library:
 
         return self._again(once)
 
+    @contextmanager
+    def keeping_files(self) -> Iterator[None]:
+        """Meanwhile no compaction deletes files, for readers that are slower than its grace time. Where the library cannot
+        be written, nothing is kept."""
+        with ExitStack() as held:
+            with suppress(OSError):
+                held.enter_context(durable.locked(self.root / "_log" / ".lock", exclusive=False))
+            yield
+
     def _again(self, read: Callable[[], _T]) -> _T:
         """`read`, a second time if compaction took a file away under it, which needs a reader slower than the
         grace time."""
-        for last in (False, True):
+        with reading(self.root):
             try:
                 return read()
-            except (duckdb.Error, pa.ArrowException, OSError) as error:
-                if last or not _names_missing_file(error):
-                    raise LibraryError(
-                        f"{self.root} cannot be read: {error}",
-                        remedy="Check the disk, or restore from a backup.",
-                    ) from error
-        raise AssertionError
+            except UNREADABLE as error:
+                if not _names_missing_file(error):
+                    raise
+            return read()
 
     def _table(self, query: str, **parameters: Any) -> pa.Table:
         return self.reading(lambda con: con.sql(query, params=parameters or None).to_arrow_table())
