@@ -14,7 +14,7 @@ from lxml import etree
 from lxml.builder import ElementMaker
 
 from ocr_core.exports.context import SOFTWARE, Context
-from ocr_core.exports.model import ExportLine, ExportPage, PlacedWord, blocks, describe
+from ocr_core.exports.model import ExportLine, ExportPage, PlacedWord, blocks, describe, fit
 from ocr_core.records import Box
 
 NAMESPACE = "http://www.w3.org/1999/xhtml"
@@ -40,7 +40,7 @@ def write(pages: Iterator[ExportPage], out: BinaryIO, context: Context) -> None:
         "warraq-read-at": page.created_at.isoformat(),
     }
     head = E.head(
-        E.title(f"{page.source_path}#{page.number}".encode("utf-8", "replace").decode()),
+        E.title(fit(f"{page.source_path}#{page.number}")),
         E.meta({"http-equiv": "Content-Type", "content": "text/html; charset=utf-8"}),
         *(E.meta(name=name, content=content) for name, content in meta.items() if content),
     )

@@ -92,7 +92,8 @@ def _page(page: ExportPage, context: Context) -> etree._Element:
         element.set("primaryScript", _SCRIPTS[page.script])
     if page.confidence is not None:
         element.set("conf", f"{page.confidence:.4f}")
-    regions = [_region(block, f"r{number}", page) for number, block in enumerate(blocks(page), 1)]
+    engines = page.engines
+    regions = [_region(block, f"r{number}", engines) for number, block in enumerate(blocks(page), 1)]
     if regions:
         refs = (
             E.RegionRefIndexed(index=str(index), regionRef=region.get("id"))
@@ -103,7 +104,7 @@ def _page(page: ExportPage, context: Context) -> etree._Element:
     return element
 
 
-def _region(block: Block, own_id: str, page: ExportPage) -> etree._Element:
+def _region(block: Block, own_id: str, engines: tuple[EngineStamp, ...]) -> etree._Element:
     element = E.TextRegion(E.Coords(points=_corners(block.box)), id=own_id)
     if block.region in _REGIONS:
         element.set("type", block.region)
@@ -113,7 +114,7 @@ def _region(block: Block, own_id: str, page: ExportPage) -> etree._Element:
         # By which the region is to be turned clockwise; the schema wants more than -180 and at most 180.
         element.set("orientation", str(block.turn if block.turn <= 180 else block.turn - 360))
     element.set("readingDirection", _DIRECTIONS.get(block.direction, "left-to-right"))
-    element.extend(_line(line, page.engines) for line in block.lines)
+    element.extend(_line(line, engines) for line in block.lines)
     return element
 
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-import duckdb
 import pyarrow as pa
 
 from ocr_core.config import PageRange
-from ocr_core.errors import LibraryError, NothingToDo, UsageError
+from ocr_core.errors import NothingToDo, UsageError
 from ocr_core.exports.human import Which, has_written_lines, only_written, with_words, written_lines
 from ocr_core.exports.model import ExportLine, ExportPage, PlacedWord, fit
 from ocr_core.exports.turned import turn_of
 from ocr_core.exports.words import divide
 from ocr_core.library import Library
+from ocr_core.library.views import reading
 from ocr_core.records import Box, EngineStamp, Point
 
 BY_PATH_UP_TO: Final = 20_000  # pages; above, pages come in the order in which their lines lie in the files
@@ -83,7 +84,7 @@ class Selection:
 
 
 class Selected:
-    """The selected pages of one version of a library. Close it when done.
+    """The selected pages of one version of a library, whose files stay while it is open. Close it when done.
 
     Attributes:
         pages, documents: how many.
@@ -96,14 +97,18 @@ class Selected:
     """
 
     def __init__(self, library: Library, selection: Selection) -> None:
-        self._spill = tempfile.TemporaryDirectory(prefix="warraq-export-")
-        with _readable(library):
+        self._root = library.root
+        self._where, self._values = selection.condition()
+        self._human = selection.human
+        with ExitStack() as opened, reading(self._root):
+            opened.enter_context(library.keeping_files())
+            spill = opened.enter_context(tempfile.TemporaryDirectory(prefix="warraq-export-"))
             snapshot = library.snapshot()
-            self._heads, self._lines = (snapshot.connect(memory_limit=_MEMORY) for _ in range(2))
+            self._heads, self._lines = (
+                opened.enter_context(closing(snapshot.connect(memory_limit=_MEMORY))) for _ in range(2)
+            )
             for con in (self._heads, self._lines):
-                con.execute("SET temp_directory = $folder", {"folder": self._spill.name})
-            self._where, self._values = selection.condition()
-            self._human = selection.human
+                con.execute("SET temp_directory = $folder", {"folder": spill})
             query = _HEADS.format(columns="count(*), count(DISTINCT doc_id)", where=self._where)
             self.pages, self.documents = self._heads.execute(query, self._values).fetchall()[0]
             if not self.pages:
@@ -111,20 +116,18 @@ class Selected:
             self.failed = self._count_failed(selection)
             for document in selection.documents if len(selection.documents) > 1 else ():
                 self._check(document, selection)
-        self._library = library
+            self._opened = opened.pop_all()
 
     def __enter__(self) -> Selected:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._heads.close()
-        self._lines.close()
-        self._spill.cleanup()
+        self._opened.close()
 
     def __iter__(self) -> Iterator[ExportPage]:
         """Pages of a document together and in order; documents by path, in large libraries by id."""
         by = "collection, source_path, doc_id, number" if self.pages <= BY_PATH_UP_TO else "doc_id, number"
-        with _readable(self._library):
+        with reading(self._root):
             query = _HEADS.format(columns="*", where=self._where) + f" ORDER BY {by}"
             reader = self._heads.sql(query, params=self._values).to_arrow_reader(_PAGES_AT_ONCE)
             for batch in reader:
@@ -186,23 +189,6 @@ class Selected:
             remedy="Name documents as `warraq sql 'SELECT source_path, doc_id FROM documents'` lists them, "
             "and pages they have.",
         )
-
-
-class _readable:
-    """Turns what a damaged or vanished file raises into a LibraryError."""
-
-    def __init__(self, library: Library) -> None:
-        self._root = library.root
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        if isinstance(error, (duckdb.Error, pa.ArrowException)):
-            raise LibraryError(
-                f"{self._root} cannot be read: {error}",
-                remedy="Check the disk and that its temporary folder has room; else restore from a backup.",
-            ) from error
 
 
 def _spans(table: pa.Table) -> dict[tuple[str, str], tuple[int, int]]:

@@ -76,7 +76,9 @@ def _merge(root: Path, manifest: ManifestLog, min_files: int, drop_superseded: b
     added: list[DataFile] = []
     removed: list[DataFile] = []
     for files in _bins(snapshot, min_files, worn):
-        part = _rewrite(root, files, superseded)
+        # Views know the lines of a lost result by its page, so pages may only go where all lines of the run are looked at.
+        whole = files[0].dataset == "lines" or (files[0].collection, files[0].run_id) in worn
+        part = _rewrite(root, files, superseded if whole else None)
         added += [part] if part else []
         removed += files
     if not removed:
@@ -101,8 +103,8 @@ def _merge(root: Path, manifest: ManifestLog, min_files: int, drop_superseded: b
 
 
 def _superseded(snapshot: Snapshot) -> tuple[pa.Table, set[tuple[str, str]]]:
-    """The keys of results that lost, and the (collection, run) where they are more than `DEAD_SHARE` of the
-    pages.
+    """The keys of results that lost, and the (collection, run) where they are more than `DEAD_SHARE` of the pages and
+    every file may be rewritten.
     """
     worn = f"""
         SELECT p.collection, p.run_id
@@ -112,6 +114,10 @@ def _superseded(snapshot: Snapshot) -> tuple[pa.Table, set[tuple[str, str]]]:
     with closing(snapshot.connect()) as con:
         keys = con.sql("SELECT page_id, run_id, created_at FROM superseded").to_arrow_table()
         runs = {(c, r) for c, r in con.execute(worn).fetchall()}
+    files = [
+        f for f in (*snapshot.files("pages"), *snapshot.files("lines")) if (f.collection, f.run_id) in runs
+    ]
+    runs -= {(f.collection, f.run_id) for f in files if not _understood(snapshot.root, f)}
     schema = pa.schema([SCHEMAS["pages"].field(name) for name in _KEYS])
     return keys.cast(schema), runs
 

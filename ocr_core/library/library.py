@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import threading
 import tomllib
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,7 +25,7 @@ from ocr_core.library.lookup import StoredPage, stored_page
 from ocr_core.library.manifest import ManifestLog
 from ocr_core.library.publish import write_part
 from ocr_core.library.tables import Publication, RunRecord, to_table
-from ocr_core.library.views import Snapshot
+from ocr_core.library.views import UNREADABLE, Snapshot, reading
 from ocr_core.records import Document, Failure, PageResult, Script, Stage, Status
 
 log = logging.getLogger(__name__)
@@ -86,12 +87,16 @@ class Library:
         """Make a new library in an empty or missing folder.
 
         Raises:
-            LibraryError: the folder holds other things, is a library already, or cannot be written.
+            LibraryError: the folder holds other things, is a library already, cannot be written, or its path is no text.
         """
         root = Path(path).absolute()
         with durable.disk_errors(root, "create the library"):
             if root.exists() and not root.is_dir():
                 raise LibraryError(f"{root} is a file.", remedy="Give --library the path of a folder.")
+            if not _is_text(str(root)):  # Arrow opens files by names in UTF-8 only
+                raise LibraryError(
+                    f"The path {os.fsencode(root)!r} is not UTF-8.", remedy="Choose or rename a folder."
+                )
             durable.make_folders(root)
             strangers = [
                 p.name for p in root.iterdir() if not p.name.startswith((".", "_")) and p.name != MARKER
@@ -371,19 +376,25 @@ class Library:
 
         return self._again(once)
 
+    @contextmanager
+    def keeping_files(self) -> Iterator[None]:
+        """Meanwhile no compaction deletes files, for readers that are slower than its grace time. Where the library cannot
+        be written, nothing is kept."""
+        with ExitStack() as held:
+            with suppress(OSError):
+                held.enter_context(durable.locked(self.root / "_log" / ".lock", exclusive=False))
+            yield
+
     def _again(self, read: Callable[[], _T]) -> _T:
         """`read`, a second time if compaction took a file away under it, which needs a reader slower than the
         grace time."""
-        for last in (False, True):
+        with reading(self.root):
             try:
                 return read()
-            except (duckdb.Error, pa.ArrowException, OSError) as error:
-                if last or not _names_missing_file(error):
-                    raise LibraryError(
-                        f"{self.root} cannot be read: {error}",
-                        remedy="Check the disk, or restore from a backup.",
-                    ) from error
-        raise AssertionError
+            except UNREADABLE as error:
+                if not _names_missing_file(error):
+                    raise
+            return read()
 
     def _table(self, query: str, **parameters: Any) -> pa.Table:
         return self.reading(lambda con: con.sql(query, params=parameters or None).to_arrow_table())
@@ -405,6 +416,11 @@ def _names_missing_file(error: Exception) -> bool:
     return isinstance(error, FileNotFoundError) or "No such file" in str(error)
 
 
+def _is_text(path: str) -> bool:
+    """Whether a path holds no bytes that are no text, which Python keeps as lone surrogates."""
+    return not any("\ud800" <= char <= "\udfff" for char in path)
+
+
 def _marker(name: str, settings: Mapping[str, str | int | float | bool]) -> bytes:
     lines = [
         "# A Warraq library. See https://parquet.apache.org for the files; `warraq --help` for the tools.",
@@ -417,4 +433,4 @@ def _marker(name: str, settings: Mapping[str, str | int | float | bool]) -> byte
         "",
     ]
     # JSON's strings are TOML's, but for the one control character JSON leaves bare.
-    return "\n".join(lines).replace("\x7f", "\\u007f").encode("utf-8", "backslashreplace")
+    return "\n".join(lines).replace("\x7f", "\\u007f").encode("utf-8", "replace")

@@ -19,17 +19,24 @@ Two relations per data set: `pages_history` holds every published row, `pages` w
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import duckdb
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from pyarrow import fs
 
+from ocr_core.errors import LibraryError
 from ocr_core.library.manifest import DataFile, State
 from ocr_core.library.schemas import SCHEMAS
+
+UNREADABLE: Final = (duckdb.Error, pa.ArrowException, OSError)
+"""What comes of reading files that are missing or damaged."""
 
 _SUPERSEDED: Final = """
 CREATE TEMP TABLE superseded AS
@@ -142,6 +149,18 @@ class Snapshot:
             columns = ", ".join(f'"{column}"' for column in SCHEMAS[name].names)
             con.execute(f"CREATE VIEW {name} AS {query.format(columns=columns)}")
         return con
+
+
+@contextmanager
+def reading(root: Path) -> Iterator[None]:
+    """Turn errors of reading the files of the library at `root` into `LibraryError`."""
+    try:
+        yield
+    except UNREADABLE as error:
+        raise LibraryError(
+            f"{root} cannot be read: {error}",
+            remedy="Check the disk and that the folder for temporary files has room; else restore from a backup.",
+        ) from error
 
 
 def open_files(root: Path, name: str, files: list[DataFile]) -> ds.Dataset:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -28,7 +28,7 @@ from ocr_core.errors import LibraryError
 from ocr_core.library import Library, Snapshot, durable
 from ocr_core.library.folding import fold
 from ocr_core.library.manifest import DataFile, grouped
-from ocr_core.library.views import open_files
+from ocr_core.library.views import open_files, reading
 from ocr_core.library.written import COUNTED, HUMAN, newest_words
 from ocr_core.search import build, index_files
 from ocr_core.search.index_files import FOLDER, Index, Live, State, load
@@ -36,19 +36,6 @@ from ocr_core.search.segment import DamagedIndex, Segment
 from ocr_core.search.stored import RowGroups
 
 log = logging.getLogger(__name__)
-
-__all__ = [
-    "Index",
-    "Live",
-    "Report",
-    "State",
-    "caught_up",
-    "lines_behind",
-    "load",
-    "reading_library",
-    "state_of",
-    "update",
-]
 
 SEGMENT_LINES: Final = (
     1_000_000  # of the library's files that one segment is built from; about 500 MB meanwhile
@@ -204,7 +191,7 @@ def _difference(snapshot: Snapshot, index: Index) -> tuple[pa.Table, list[NDArra
     """Results that win in the snapshot and are not in the index, and for each segment which results win no more."""
     grown = bool(index.of) and index.of <= state_of(snapshot)
     with (
-        reading_library(snapshot.root),
+        reading(snapshot.root),
         closing(duckdb.connect(":memory:") if grown else snapshot.connect()) as con,
     ):
         con.execute("SET TimeZone = 'UTC'")
@@ -255,7 +242,7 @@ def _read(snapshot: Snapshot, fresh: pa.Table) -> Iterator[build.Part]:
     stored = (f for f in snapshot.files("lines") if (f.collection, f.run_id) in runs)
     groups = list(grouped(stored, lambda file: file.rows, SEGMENT_LINES))
     for number, files in enumerate(groups or [[]]):
-        with reading_library(snapshot.root), closing(duckdb.connect(":memory:")) as con:
+        with reading(snapshot.root), closing(duckdb.connect(":memory:")) as con:
             con.execute("SET TimeZone = 'UTC'")
             con.execute("SET enable_progress_bar = false")
             con.register("fresh", fresh)
@@ -292,7 +279,7 @@ def _words(snapshot: Snapshot, fresh: pa.Table) -> pa.Table:
     """What people wrote on the lines of results, as far as it takes the place of what was read; of `_WORDS`."""
     if fresh["written_at"].null_count == fresh.num_rows:
         return _WORDS.empty_table()
-    with reading_library(snapshot.root), closing(duckdb.connect(":memory:")) as con:
+    with reading(snapshot.root), closing(duckdb.connect(":memory:")) as con:
         con.register("fresh", fresh)
         con.register("said", snapshot.dataset("ground_truth"))
         newest = newest_words("page_id IN (SELECT page_id FROM fresh)", "said")
@@ -346,14 +333,3 @@ def _tidied(folder: Path, index: Index) -> Index:
 def _merged(parts: Sequence[Live], keep: Callable[[build.Tables], Segment]) -> Live:
     segment = keep(build.assemble([live.segment.part(live.alive) for live in parts]))
     return Live(segment, np.ones(segment.rows("pages"), np.bool_))
-
-
-@contextmanager
-def reading_library(root: Path) -> Iterator[None]:
-    """Turn errors of reading the library's own files into `LibraryError`."""
-    try:
-        yield
-    except (duckdb.Error, pa.ArrowException, OSError) as error:
-        raise LibraryError(
-            f"{root} cannot be read: {error}", remedy="Check the disk, or restore from a backup."
-        ) from error

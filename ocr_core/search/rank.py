@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr_core.search.index import Live
+from ocr_core.search.index_files import Live
 from ocr_core.search.match import Lines, Mask, Matches, match, passes
 from ocr_core.search.query import Clause, Query, tolerated
 from ocr_core.search.segment import Segment

@@ -12,10 +12,12 @@ from typing import Final
 
 from ocr_core.errors import LibraryError, UsageError
 from ocr_core.library import Library, Snapshot
+from ocr_core.library.views import reading
 from ocr_core.records import line_id
 from ocr_core.search import index as indexing
 from ocr_core.search.filters import Named
 from ocr_core.search.hits import COLUMNS, Hit, HitWord, Place, hit, mark
+from ocr_core.search.index_files import Index, State, load
 from ocr_core.search.query import Query, parse
 from ocr_core.search.rank import Ranked, Ranking
 from ocr_core.search.segment import DamagedIndex
@@ -42,8 +44,8 @@ class Searcher:
         self._version = version
         self._turn = threading.Lock()
         self._snapshot: Snapshot | None = None
-        self._index = indexing.Index()
-        self._stored_of: indexing.State | None = None  # what the index on the disk answered for
+        self._index = Index()
+        self._stored_of: State | None = None  # what the index on the disk answered for
         self._ranking: Ranking | None = None
         self._stored = StoredLines(COLUMNS)
 
@@ -66,7 +68,7 @@ class Searcher:
         with self._turn:
             ranked, answered, snapshot = self._rank(wanted, limit, tolerant)
             keys = [key for key, _ in ranked]
-            with indexing.reading_library(self._library.root):
+            with reading(self._library.root):
                 found = self._stored.rows(snapshot, keys)
         if len(found) < len(set(keys)):
             raise LibraryError(
@@ -109,12 +111,12 @@ class Searcher:
         self._snapshot = snapshot
         return snapshot, self._ranking
 
-    def _indexed(self, snapshot: Snapshot, *, anew: bool) -> indexing.Index:
+    def _indexed(self, snapshot: Snapshot, *, anew: bool) -> Index:
         ready = self._write and prepare(self._library, anew=anew)
         if anew:
-            index = indexing.load(self._library.root) if ready else indexing.Index()
+            index = load(self._library.root) if ready else Index()
         else:
-            index = indexing.load(self._library.root, self._index)
+            index = load(self._library.root, self._index)
             if index.of == self._stored_of:  # then what was read along since is as good
                 return indexing.caught_up(snapshot, self._index)
         self._stored_of = index.of
@@ -123,7 +125,7 @@ class Searcher:
 
 def lines_to_index(library: Library) -> int:
     """Lines of the newest version that the index on the disk lacks."""
-    return indexing.lines_behind(library.snapshot(), indexing.load(library.root))
+    return indexing.lines_behind(library.snapshot(), load(library.root))
 
 
 def prepare(library: Library, *, anew: bool = False) -> bool:

@@ -10,14 +10,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 import duckdb
-import pyarrow as pa
 
-from ocr_core.errors import LibraryError
 from ocr_core.library import Library, Snapshot
 from ocr_core.library.schemas import SCHEMAS
+from ocr_core.library.views import UNREADABLE, reading
 
 log = logging.getLogger(__name__)
 
@@ -81,17 +81,10 @@ class OpenedLibrary:
         return found
 
     def _reading(self, read: Callable[[duckdb.DuckDBPyConnection], _T]) -> _T:
-        with self._turn:
-            for last in (False, True):
-                try:
-                    return read(self._current(anew=last))
-                except (duckdb.Error, pa.ArrowException, OSError) as error:
-                    if last:  # the first time compaction may have taken a file away
-                        raise LibraryError(
-                            f"{self._library.root} cannot be read: {error}",
-                            remedy="Check the disk, or restore from a backup.",
-                        ) from error
-        raise AssertionError
+        with self._turn, reading(self._library.root):
+            with suppress(*UNREADABLE):  # compaction may have taken a file away
+                return read(self._current(anew=False))
+            return read(self._current(anew=True))
 
     def _current(self, *, anew: bool) -> duckdb.DuckDBPyConnection:
         if self._con is None or anew:

@@ -6,7 +6,7 @@ import pytest
 
 from ocr_core.library import Library
 from tests.conftest import ROOT
-from tests.exports.make import HOSTILE, document, page_of, published, sample_page
+from tests.exports.make import HOSTILE, HOSTILE_NAME, document, page_of, published, sample_page
 from tests.library.make import document as invented
 
 
@@ -14,7 +14,7 @@ from tests.library.make import document as invented
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Library:
     """Two pages of one document, every hostile text on both, from left to right and from right to left."""
     root = tmp_path_factory.mktemp("hostile")
-    source = invented("a <b> & 'c' \"d\".tif", pages=3)
+    source = invented(HOSTILE_NAME, pages=3)
     pages = [
         page_of(source.page(1), HOSTILE),
         page_of(source.page(2), HOSTILE, direction="rtl"),

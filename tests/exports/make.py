@@ -43,6 +43,7 @@ HOSTILE_AND_FIT = (
     ("w" * 3000, "w" * 3000),
 )
 HOSTILE = tuple(given for given, _ in HOSTILE_AND_FIT)
+HOSTILE_NAME = "a \x07<b> & 'c' \"d\".tif"
 FIT = [wanted for _, wanted in HOSTILE_AND_FIT]
 
 

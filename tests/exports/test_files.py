@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,8 +14,9 @@ from ocr_core.exports import FORMATS, Destination, Selection, export
 from ocr_core.exports.context import Context
 from ocr_core.exports.formats import Format, Unit
 from ocr_core.exports.model import ExportPage
+from ocr_core.exports.select import Selected
 from ocr_core.library import Library
-from tests.exports.make import export_to, page_of, published
+from tests.exports.make import HOSTILE_NAME, export_to, page_of, published
 from tests.library.make import document as invented
 
 
@@ -87,11 +89,25 @@ def test_several_files_do_not_go_into_one(hostile: Library, tmp_path: Path) -> N
     assert everything_below(tmp_path) == []
 
 
+def test_files_of_a_slow_export_are_not_deleted_under_it(tmp_path: Path) -> None:
+    sources = [invented(f"{name}.png") for name in "abc"]
+    library = Library.create(tmp_path / "l")
+    for run in ("r1", "r2"):
+        for source in sources:
+            page = page_of(source.page(1), [f"{run} {source.source.source_path}"])
+            library.publish(run, "c", documents=[source], results=[page])
+    with Selected(library, Selection()) as selected:
+        assert library.compact(grace=timedelta(0)).deleted == 0
+        texts = [page.lines[0].text for page in selected]
+    assert texts == ["r2 a.png", "r2 b.png", "r2 c.png"]
+    assert library.compact(grace=timedelta(0)).deleted > 0
+
+
 def test_what_nothing_answers_to_is_said(hostile: Library, tmp_path: Path) -> None:
     for chosen in (Selection("nowhere"), Selection(documents=("x.png",)), Selection(documents=("a", "b"))):
         with pytest.raises(UsageError):
             export_to(hostile, "txt", tmp_path, chosen)
-    known = "a <b> & 'c' \"d\".tif"
+    known = HOSTILE_NAME
     with pytest.raises(UsageError, match="missing"):
         export_to(hostile, "txt", tmp_path, Selection(documents=(known, "missing.png")))
     with pytest.raises(NothingToDo):

@@ -55,6 +55,25 @@ def test_views_are_the_same_and_files_few(library: Library) -> None:
     assert library.compact().merged == 0
 
 
+def test_lines_of_lost_results_stay_lost_where_their_file_is_too_large_to_merge(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = Library.create(tmp_path / "library")
+    documents = [document(f"{n}.png") for n in range(10)]
+    for half in (documents[:5], documents[5:]):
+        library.publish("r1", "c", results=[result(d.page(1), "many words " * 50) for d in half])
+    library.publish("r2", "c", results=[result(documents[0].page(1), "anew")])
+    before = answers(library, ["pages", "lines"])
+    sizes = {
+        name: [f.bytes for f in library.snapshot().files(name) if f.run_id == "r1"]
+        for name in ("pages", "lines")
+    }
+    assert max(sizes["pages"]) < min(sizes["lines"])
+    monkeypatch.setattr(compact, "SMALL_BYTES", min(sizes["lines"]))
+    assert library.compact().merged == 2  # the two small files of pages
+    assert answers(library, ["pages", "lines"]) == before
+
+
 def test_history_may_be_kept(library: Library) -> None:
     before = answers(library, HISTORY)
     assert library.compact(drop_superseded=False).dropped_rows == 0
@@ -126,13 +145,16 @@ def test_compaction_that_lost_the_race_plans_again(library: Library, monkeypatch
     assert len(after["pages"]) == len(before["pages"]) + 2
 
 
-def test_file_with_columns_of_a_newer_version_is_left_alone(library: Library) -> None:
-    file = library.snapshot().files("lines")[-1]
+@pytest.mark.parametrize("place", [0, -1], ids=["of the run that lost", "of the run that won"])
+def test_file_with_columns_of_a_newer_version_is_left_alone(library: Library, place: int) -> None:
+    file = library.snapshot().files("lines")[place]
     path = library.root / file.path
     table = pq.read_table(path, partitioning=None)
     pq.write_table(table.append_column("novelty", pa.array(["x"] * table.num_rows)), path)
+    before = answers(library, ["pages", "lines"])
     library.compact()
     assert file.path in library.snapshot().state.files
+    assert answers(library, ["pages", "lines"]) == before
 
 
 def test_merged_files_keep_to_a_size(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:

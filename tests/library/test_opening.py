@@ -21,6 +21,13 @@ def test_settings_survive(tmp_path: Path) -> None:
     assert Library.create_or_open(tmp_path / "l", {"other": 1}).settings == settings
 
 
+def test_a_folder_whose_name_is_no_text_is_refused_before_anything_is_in_it(tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xe9t\xe9"))
+    with pytest.raises(LibraryError, match="not UTF-8"):
+        Library.create_or_open(folder)
+    assert not folder.exists()
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [
