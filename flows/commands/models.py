@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from flows.commands.group import Group
+from flows.tables import print_table
+
+if TYPE_CHECKING:
+    from ocr_core.models.overview import Model
 
 
 @click.group(cls=Group)
@@ -17,29 +23,89 @@ def models() -> None:
 
 
 @models.command("list")
-@click.option("--json", "as_json", is_flag=True)
+@click.option("--json", "as_json", is_flag=True, help="Every card whole, one JSON object a model.")
 def list_models(as_json: bool) -> None:
-    """Every model Warraq knows, with licence and figures."""
-    from dataclasses import asdict
+    """Every model Warraq knows: what it does, how large it is, its licence, and whether it is here."""
+    from ocr_core.models.overview import known_models
 
-    from ocr_core.models import cards
-    from ocr_core.models.remote import REMOTE, pulled_cards
+    known = known_models()
+    if as_json:
+        for model in known:
+            click.echo(json.dumps(_values(model), ensure_ascii=False))
+        return
+    header = ("model", "version", "kind", "parameters", "size", "is", "does", "licence")
+    rows = [
+        (
+            model.name,
+            model.card.version if model.card else "",
+            model.kind,
+            f"{model.card.parameters / 1e6:.2f} M" if model.card else "",
+            _size(model.bytes),
+            model.place,
+            model.purpose,
+            model.licence.partition(" (")[0],
+        )
+        for model in known
+    ]
+    print_table(
+        header,
+        rows,
+        right=("version", "parameters", "size"),
+        dispensable=("kind", "version", "parameters", "licence", "size"),
+    )
+    if any(model.place == "to pull" for model in known):
+        click.echo("Pull one: warraq models pull MODEL", err=True)
+    click.echo("Data, licences and figures of one: warraq models show MODEL", err=True)
 
-    here = [*cards(), *pulled_cards()]
-    for card in here:
-        if as_json:
-            click.echo(json.dumps(asdict(card), ensure_ascii=False))
-            continue
-        figures = ", ".join(f"{figure.name} {figure.value:.4g}" for figure in card.figures)
-        click.echo(f"{card.name}\t{card.version}\t{card.licence}\t{figures}")
-    for model in REMOTE.values():
-        if model.name in {card.name for card in here}:
-            continue
-        if as_json:
-            click.echo(json.dumps({**asdict(model), "pulled": False}, ensure_ascii=False))
-        else:
-            how = f"not here: warraq models pull {model.name} ({model.megabytes} MB)"
-            click.echo(f"{model.name}\t-\t{model.licence}\t{how}")
+
+@models.command()
+@click.argument("name", metavar="MODEL")
+@click.option("--json", "as_json", is_flag=True, help="The card as one JSON object.")
+def show(name: str, as_json: bool) -> None:
+    """The whole card of a model: what it was trained on, under which licences, how well it reads, its sha256."""
+    from ocr_core.models.overview import known_model
+
+    model = known_model(name)
+    if as_json:
+        click.echo(json.dumps(_values(model), ensure_ascii=False))
+        return
+    card, remote = model.card, model.remote
+    facts = [
+        ("model", f"{name} {card.version}" if card else name),
+        ("does", model.purpose),
+        ("kind", model.kind),
+    ]
+    facts += [("licence", model.licence), ("is", model.place), ("size", _size(model.bytes))]
+    if remote:
+        facts += [("published", f"{remote.repo}, revision {remote.revision}, on the Hugging Face hub")]
+    if card:
+        facts += [("parameters", f"{card.parameters:,}"), ("file", card.file), ("sha256", card.sha256)]
+        facts += [("setting", f"{key} = {value}") for key, value in card.settings]
+    if notes := (card.notes if card else "") or (remote.notes if remote else ""):
+        facts += [("notes", notes)]
+    for key, value in facts:
+        click.echo(f"{key}: {value}")
+    if card and card.data:
+        click.echo()
+        print_table(("data", "licence", "source"), [(d.name, d.licence, d.source) for d in card.data])
+    if card and card.figures:
+        click.echo()
+        figures = [(f.name, f"{f.value:.4g}", str(f.lines)) for f in card.figures]
+        print_table(("figure", "value", "counted over"), figures, right=("value", "counted over"))
+    if not card:
+        click.echo(f"Pull it: warraq models pull {name}", err=True)
+
+
+def _values(model: Model) -> dict[str, Any]:
+    """The card of a model that is here, else what is known of it."""
+    if model.card:
+        return asdict(model.card)
+    assert model.remote
+    return {**asdict(model.remote), "pulled": False}
+
+
+def _size(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
 
 
 @models.command()

@@ -99,6 +99,7 @@ def search(
     from dataclasses import asdict
 
     from ocr_core.library import Library
+    from ocr_core.search.notes import notes
     from ocr_core.search.search import search as find
 
     opened = Library.open(library.absolute())
@@ -117,8 +118,8 @@ def search(
             _print_hit(hit, picture)
     if not hits and not as_json:
         click.echo("Nothing was found.", err=True)
-    elif hits and not as_json and all(hit.edits for hit in hits) and "~" not in text:
-        click.echo("Nothing was found as it is written; these lines are close.", err=True)
+    for note in notes(opened, text, hits, collection=collection):
+        click.echo(note, err=True)
     return 5 if crops and None in pictures else 0
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from flows.tables import print_table
 from flows.wording import counted
 
 
@@ -30,7 +31,7 @@ def status(library: Path, as_json: bool) -> None:
         return
     columns = ("collection", "documents", "pages", "done", "blank", "pending", "failed", "lines")
     rows = [[str(row[name]) for name in columns] for row in report["collections"]]
-    _print_columns([list(columns), *rows])
+    print_table(columns, rows, right=columns[1:])
     for row in report["pending"]:
         click.echo(f"pending: {counted(row['pages'], 'page')}. {row['reason']}")
     for row in report["failures"]:
@@ -45,13 +46,6 @@ def status(library: Path, as_json: bool) -> None:
             f"last run: {last['run_id']} {last['state']}, started {last['started_at']:%Y-%m-%d %H:%M} UTC",
             err=True,
         )
-
-
-def _print_columns(rows: list[list[str]]) -> None:
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for row in rows:
-        cells = [cell.ljust(widths[i]) if i == 0 else cell.rjust(widths[i]) for i, cell in enumerate(row)]
-        click.echo("  ".join(cells).rstrip())
 
 
 @click.command()

@@ -48,14 +48,24 @@ class Compared:
 Filter = Named | Within | Compared
 
 
+_EXAMPLES: Final = {
+    "collection": 'letters or collection:"two words"',
+    "script": "arabic",
+    "engine": "crnn*",
+    "page": "3 or page:3-5",
+    "date": "2026-11, date:2026-11-05 or date:2026-01..2026-03",
+}
+FIELDS: Final = (*_EXAMPLES, "conf")
+
+
 def parse_filter(head: str, value: str, *, excluded: bool = False) -> Filter:
     """A filter from its head with the operator (`page:`, `conf>=`) and its value.
 
     Raises:
         UsageError: it makes no sense; the remedy says how it is written.
     """
-    field = re.match(r"[a-z]+", head)[0]  # type: ignore[index]
-    operator = head.removeprefix(field)
+    field = head.rstrip(":<=>").lower()
+    operator = head[len(field) :]
     if field == "conf":
         return _compared(operator, value, excluded)
     if operator != ":":
@@ -73,15 +83,6 @@ def parse_filter(head: str, value: str, *, excluded: bool = False) -> Filter:
         if not value.endswith("*") and name not in set(Script):
             raise _refused(head + value, f"The scripts are: {', '.join(Script)}.")
     return Named(field, name, value.endswith("*"), excluded)
-
-
-_EXAMPLES: Final = {
-    "collection": 'letters or collection:"two words"',
-    "script": "arabic",
-    "engine": "crnn*",
-    "page": "3 or page:3-5",
-    "date": "2026-11, date:2026-11-05 or date:2026-01..2026-03",
-}
 
 
 def _compared(operator: str, value: str, excluded: bool) -> Compared:

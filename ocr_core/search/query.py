@@ -15,14 +15,15 @@ from typing import Final
 
 from ocr_core.errors import UsageError
 from ocr_core.library.folding import fold
-from ocr_core.search.filters import Filter, parse_filter
+from ocr_core.search.filters import FIELDS, Filter, parse_filter
+from ocr_core.search.mistyped import filter_like, refuse_mistyped
 
 MAX_EDITS: Final = 2
 
 _QUOTES: Final = '"“”„«»'
 _PART: Final = re.compile(
     rf"(?P<minus>-(?=[^\s-]))?"
-    rf"(?:(?P<filter>(?:collection|script|engine|page|date|conf)(?::|[<>]=?|=))"
+    rf"(?:(?P<filter>(?i:{'|'.join(FIELDS)})(?::|[<>]=?|=))"
     rf"(?:[{_QUOTES}](?P<quoted_value>[^{_QUOTES}]*)[{_QUOTES}]?(?P<value_star>\*?)|(?P<value>[^\s{_QUOTES}]*))"
     rf"|[{_QUOTES}](?P<phrase>[^{_QUOTES}]*)[{_QUOTES}]?(?P<suffix>\*|~\d*)?"
     rf"|(?P<bare>[^\s{_QUOTES}]+))"
@@ -57,12 +58,14 @@ class Query:
     Attributes:
         filters: those on the same column are alternatives; comparisons and those that exclude must all hold.
         scope: must hold besides.
+        unknown: what looks like a filter, is none, and was taken for words: `foo:`.
     """
 
     groups: tuple[tuple[Clause, ...], ...]
     excluded: tuple[Clause, ...] = ()
     filters: tuple[Filter, ...] = ()
     scope: Filter | None = None
+    unknown: tuple[str, ...] = ()
 
     @property
     def clauses(self) -> tuple[Clause, ...]:
@@ -80,11 +83,12 @@ def parse(text: str) -> Query:
     none is left out; a quotation left open ends with the text.
 
     Raises:
-        UsageError: nothing to look for, or a filter or `OR` that makes no sense.
+        UsageError: nothing to look for, or a filter or `OR` that makes no sense, or a filter with a mistyped name.
     """
     groups: list[list[Clause]] = []
     excluded: dict[Clause, None] = {}
     filters: dict[Filter, None] = {}
+    unknown: dict[str, None] = {}
     joining = False  # after an OR
     open_group = False  # the part before was a clause that an OR may extend
     for match in _PART.finditer(text):
@@ -100,6 +104,11 @@ def parse(text: str) -> Query:
             filters[_filter(match, minus)] = None
             open_group = False
             continue
+        if match["bare"]:
+            word = _with_quoted_value(text, match)
+            refuse_mistyped(word)
+            if name := filter_like(word):
+                unknown[name] = None
         clause = _clause(match)
         if clause is None:
             continue
@@ -122,7 +131,7 @@ def parse(text: str) -> Query:
             remedy='Give words, "a phrase" or the start of a word*; filters and -words come beside them.',
         )
     unique = dict.fromkeys(tuple(dict.fromkeys(group)) for group in groups)
-    return Query(tuple(unique), tuple(excluded), tuple(filters))
+    return Query(tuple(unique), tuple(excluded), tuple(filters), unknown=tuple(unknown))
 
 
 def _filter(match: re.Match[str], minus: bool) -> Filter:
@@ -130,6 +139,12 @@ def _filter(match: re.Match[str], minus: bool) -> Filter:
     if quoted is None:
         return parse_filter(match["filter"], match["value"], excluded=minus)
     return parse_filter(match["filter"], quoted + match["value_star"], excluded=minus)
+
+
+def _with_quoted_value(text: str, match: re.Match[str]) -> str:
+    """A word, with the quotation that follows it where a filter would have it: `collectoin:"two words"`."""
+    quoted = re.match(rf"[{_QUOTES}]([^{_QUOTES}]*)", text[match.end() :])
+    return match["bare"] + (quoted[1] if quoted else "")
 
 
 def _clause(match: re.Match[str]) -> Clause | None:

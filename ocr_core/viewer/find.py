@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse
 
 from ocr_core.errors import UsageError
+from ocr_core.search.notes import notes
 from ocr_core.viewer.reading import pieces
 from ocr_core.viewer.shared import Here, Shared, render
 
@@ -38,10 +39,11 @@ def hits(
 
 def _found(here: Shared, query: str, collection: str, limit: int) -> dict[str, Any]:
     """The hits of a query, or why it cannot be answered."""
-    found, refusal = [], None
+    found, told, refusal = [], [], None
     if query.strip():
         try:
             found = here.searcher.search(query, limit=limit, collection=collection or None)
+            told = notes(here.library, query, found, collection=collection or None)
         except UsageError as error:
             refusal = error
     return {
@@ -50,6 +52,6 @@ def _found(here: Shared, query: str, collection: str, limit: int) -> dict[str, A
         "hits": [{"hit": hit, "pieces": pieces(hit.snippet, hit.spans)} for hit in found],
         "refusal": refusal,
         "most": MOST_HITS,
-        "close": bool(found) and all(hit.edits for hit in found) and "~" not in query,
+        "notes": told,
         "next_limit": min(MOST_HITS, 3 * limit) if len(found) == limit < MOST_HITS else None,
     }

@@ -72,6 +72,25 @@ def test_close_hits_are_told_from_exact_ones(library: Path) -> None:
     assert "Nothing was found" in search(library, "--exact", "gardems").stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["kew:bar"], 'no filter "kew:": looked for as words. The filters are collection:,'),
+        (["kew", "collection:leters"], "No collection is named leters. There are: letters."),
+        (["kew", "--collection", "leters"], "No collection is named leters. There are: letters."),
+        (["kew", "collection:let*", "collection:books*"], ""),
+        (["kew", "-collection:books"], ""),
+        (["kew:roses"], ""),
+    ],
+)
+def test_what_may_be_why_nothing_was_found_is_told(library: Path, arguments: list[str], told: str) -> None:
+    answer = search(library, *arguments)
+    assert answer.return_value == 0
+    assert told in answer.stderr
+    assert bool(told) == (answer.stdout == "")
+    assert told or not answer.stderr
+
+
 def test_lines_that_people_have_written_are_told_from_readings(library: Path) -> None:
     opened = Library.open(library)
     line = opened.page("b.png#1").lines[0]
@@ -122,7 +141,9 @@ def test_a_scan_that_is_gone_leaves_the_hits(library: Path, tmp_path: Path) -> N
     assert len(list((tmp_path / "crops").iterdir())) == 1
 
 
-@pytest.mark.parametrize("arguments", [[], ["-kew"], ["kew", "OR"], ["conf>8", "kew"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["-kew"], ["kew", "OR"], ["conf>8", "kew"], ["kew", "scirpt:latin"]]
+)
 def test_bad_questions(library: Path, arguments: list[str]) -> None:
     from ocr_core.errors import UsageError
 

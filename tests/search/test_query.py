@@ -85,6 +85,51 @@ def test_filters(text: str, expected: Filter) -> None:
     assert query.clauses == (term("kew"), term("orchid"))
 
 
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("colection:letters", "collection:letters"),
+        ('collectoin:"two words"', 'collection:"two words"'),
+        ("-coll:letters", "collection:letters"),
+        ("scirpt:Arabic", "script:Arabic"),
+        ("lang:arabic", "script:arabic"),
+        ("enigne:crnn*", "engine:crnn*"),
+        ("pages:3-5", "page:3-5"),
+        ("dates:2026-11", "date:2026-11"),
+        ("confidence>0.8", "conf>0.8"),
+    ],
+)
+def test_mistyped_filters_are_named_and_can_be_looked_for_in_quotes(text: str, meant: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        parse(f"kew {text}")
+    assert f"Did you mean {meant}?" in raised.value.message
+    assert "collection:, script:, engine:, page:, date: and conf>" in raised.value.remedy
+    assert parse(f'kew "{text.replace(chr(34), " ")}"').filters == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "unknown"),
+    [
+        ("foo:bar", ("foo:",)),
+        ("Re:kew re:kew -tag=x", ("Re:", "re:", "tag=")),
+        ("rate:5", ("rate:",)),  # no date
+        ("scripture:3", ("scripture:",)),
+        ("10:30 1:2", ()),
+        ("http://kew.org/page:3 file:///a", ()),
+        ("Dear Sir: Kew", ()),
+        ("c:x أمّا:بعد", ()),
+    ],
+)
+def test_other_words_with_a_colon_are_words(text: str, unknown: tuple[str, ...]) -> None:
+    query = parse(f"kew {text}")
+    assert (query.filters, query.unknown) == ((), unknown)
+    assert len(query.clauses) + len(query.excluded) > 1
+
+
+def test_names_of_filters_may_have_capitals() -> None:
+    assert parse("kew Script:Arabic Conf>0.5").filters == parse("kew script:arabic conf>0.5").filters
+
+
 @pytest.mark.parametrize("text", ["", "  ", '""', "— … *", "\u064b", "-kew", "collection:letters", "- -"])
 def test_nothing_to_look_for(text: str) -> None:
     with pytest.raises(UsageError, match="Nothing to search"):

@@ -112,6 +112,8 @@ def test_search_part_is_the_same_without_the_rest(client: TestClient) -> None:
 def test_search_tells_what_is_wrong_with_a_query(client: TestClient) -> None:
     assert "Write it like conf>0.8" in texts(seen(client, "/search?q=a conf:7"), ".notice")[0]
     assert texts(seen(client, "/search?q=zzzzzzzzzzzz"), ".empty")[0].startswith("Nothing was found.")
+    assert "Did you mean script:arabic?" in texts(seen(client, "/search?q=a scirpt:arabic"), ".notice")[0]
+    assert 'no filter "foo:"' in texts(seen(client, "/search?q=foo:zzzzzzzz"), ".notice")[0]
     nowhere = seen(client, "/search?q=callitris&collection=nowhere").cssselect(".empty a")[0]
     assert texts(seen(client, nowhere.get("href")), ".count")[0].endswith(" lines")
     assert seen(client, "/search?q=%20").cssselect(".help")
