@@ -59,9 +59,10 @@ def main() -> None:
     import torch
 
     from ocr_core.recognizers.qwen import generate as qwen_generate
-    from ocr_core.recognizers.qwen.engine import QwenPageRecognizer, number_type
+    from ocr_core.recognizers.qwen.engine import QwenPageRecognizer
     from ocr_core.recognizers.qwen.pull import load_qwen
     from ocr_core.recognizers.qwen.settings import QwenSettings
+    from ocr_core.recognizers.qwen.writer import TorchWriter, number_type
 
     settings = QwenSettings(
         model=options.model or "random", page_pixels=options.pixels, page_tokens=options.tokens,
@@ -76,17 +77,19 @@ def main() -> None:
         device = torch_device(options.device)
         qwen_generate.loop_length = lambda tokens: 0  # random weights repeat themselves, and must go on
         loaded = random_model(options.random, device, number_type(settings, device))
-        engine = QwenPageRecognizer(loaded, EngineStamp("random", "1"), settings, options.device)
+        engine = QwenPageRecognizer(
+            TorchWriter(loaded, settings, options.device), EngineStamp("random", "1"), settings
+        )
     else:
         engine = load_qwen(settings, device=options.device)
-        loaded = engine._loaded
+        loaded = engine.writer.loaded
     model: Any = loaded.model
     parameters = sum(p.numel() for p in model.parameters())
     print(
         f"{parameters / 1e6:,.1f} M parameters, {model.dtype}, {model.device}, torch {torch.__version__}, "
         f"loaded in {time.perf_counter() - started:.1f} s"
     )
-    budget = engine._batches.budget
+    budget = engine.writer.batches.budget
     print(f"batches of up to {options.rows} pictures and {budget:,} tokens")
     pages = run(engine, settings, "page", options)
     if options.lines:
@@ -115,7 +118,7 @@ def run(engine: Any, settings: Any, mode: str, options: argparse.Namespace) -> f
         Request(picture[: round(shape[0] * (1 - less))], settings.prompt, most, tokens)
         for less in options.vary * rng.random(options.pages * per_page)
     ]
-    loaded = engine._loaded
+    loaded = engine.writer.loaded
     engine.readings(requests[: min(len(requests), options.rows)])  # compiles, and finds out what fits
     on_gpu = loaded.model.device.type == "cuda"
     if on_gpu:
@@ -127,7 +130,9 @@ def run(engine: Any, settings: Any, mode: str, options: argparse.Namespace) -> f
     failed = [answer for answer in answers if isinstance(answer, Exception)]
     if failed:
         raise SystemExit(f"{len(failed)} of {len(answers)} pictures failed: {failed[0]}")
-    rows = min(options.rows, len(requests), max(1, engine._batches.budget // requests[0].cost(loaded.factor)))
+    rows = min(
+        options.rows, len(requests), max(1, engine.writer.batches.budget // requests[0].cost(loaded.factor))
+    )
     stages = stages_of(engine, requests[:rows])
     vision = stages.pop("vision tokens")
     print(
@@ -154,7 +159,7 @@ def stages_of(engine: Any, requests: list[Any]) -> dict[str, Any]:
     from ocr_core.recognizers.qwen.generate import generate
     from ocr_core.recognizers.qwen.inputs import model_inputs, prepare
 
-    loaded = engine._loaded
+    loaded = engine.writer.loaded
 
     def now() -> float:
         if loaded.model.device.type == "cuda":

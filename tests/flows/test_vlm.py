@@ -18,10 +18,10 @@ from ocr_core.errors import ModelError
 from ocr_core.library import Library
 from ocr_core.models.remote import MODELS_VARIABLE
 from ocr_core.pipeline.engines import engines_for, settled_for
-from ocr_core.recognizers.qwen.engine import QwenRecognizer
 from ocr_core.recognizers.qwen.generate import Generated
 from ocr_core.recognizers.qwen.inputs import Request
 from ocr_core.recognizers.qwen.pull import pull_qwen
+from ocr_core.recognizers.qwen.writer import TorchWriter
 from ocr_core.records import Script
 from ocr_core.search.search import search
 from tests.recognizers.qwen_tiny import SMALL, save_endless_qwen, save_tiny_qwen
@@ -148,9 +148,9 @@ def test_a_model_that_fails_loses_no_page(
     fault: str, pulled: Path, samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`one page`: whatever is asked of it; `memory`: whenever more than one picture is asked for."""
-    real = QwenRecognizer._generate
+    real = TorchWriter.generate
 
-    def failing(self: QwenRecognizer, requests: Sequence[Request]) -> list[Generated]:
+    def failing(self: TorchWriter, requests: Sequence[Request]) -> list[Generated]:
         if fault == "memory" and len(requests) > 1:
             raise torch.OutOfMemoryError("CUDA out of memory")
         # The page that is higher than the others, and lines, which are asked for because of it only.
@@ -171,7 +171,7 @@ def test_a_model_that_fails_loses_no_page(
         "vlm": SMALL,
     }
     with monkeypatch.context() as patch:
-        patch.setattr(QwenRecognizer, "_generate", failing)
+        patch.setattr(TorchWriter, "generate", failing)
         account = digitize(**wanted)
     if fault == "memory":
         assert (account["done"], account["failed"]) == (3, 0)

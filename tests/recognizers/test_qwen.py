@@ -49,7 +49,7 @@ def test_other_ways_to_calculate_read_the_same(
 
 def test_pictures_seen_in_portions_read_the_same(tiny_qwen: Path, lessons: list[Lesson]) -> None:
     other = load_qwen(QwenSettings.model_validate({"model": str(tiny_qwen), **SMALL}), device="cpu")
-    ease_eyes(other._loaded.model, portion=100)
+    ease_eyes(other.writer.loaded.model, portion=100)
     chosen = [lessons[0], *lessons[1:12:3]]
     read = good(other.readings([lesson.request for lesson in chosen]))
     assert [reading.text for reading in read] == [" ".join(lesson.text.split()) for lesson in chosen]
@@ -59,7 +59,7 @@ def test_confidence_is_what_the_model_itself_gives_to_its_tokens(
     engine: QwenPageRecognizer, lessons: list[Lesson]
 ) -> None:
     """Against one pass over the finished text, without any cache."""
-    loaded = engine._loaded
+    loaded = engine.writer.loaded
     requests = [lesson.request for lesson in lessons[1:4]]
     inputs = inputs_of(loaded, requests)
     for row, generated in enumerate(generate(loaded, inputs, 48)):
@@ -123,7 +123,7 @@ def test_a_text_that_went_wrong_is_asked_for_in_other_ways_and_the_best_stays(
 ) -> None:
     """The model knows its lines by the question of the card only: asked the other one first, it must find back to this."""
     asked: list[Request] = []
-    real = engine._generate
+    real = engine.writer.generate
 
     def cut_short(requests: Sequence[Request]) -> list[Generated]:
         asked.extend(requests)
@@ -134,7 +134,7 @@ def test_a_text_that_went_wrong_is_asked_for_in_other_ways_and_the_best_stays(
             for request, found in zip(requests, real(requests), strict=True)
         ]
 
-    monkeypatch.setattr(engine, "_generate", cut_short)
+    monkeypatch.setattr(engine.writer, "generate", cut_short)
     lesson = lessons[3]
     other = Request(lesson.request.pixels, "training", lesson.request.most_pixels, lesson.request.new_tokens)
     [reading] = good(engine.readings([other]))

@@ -32,7 +32,7 @@ def test_the_siblings_are_read_with_too(kind: str, factor: int, tmp_path: Path) 
     folder = save_sibling(save_tiny_qwen(tmp_path / "tiny"), tmp_path / kind, kind)
     reader = load_qwen(QwenSettings(model=str(folder), page_tokens=8, retries=0), device="cpu")
     assert isinstance(reader, QwenPageRecognizer)
-    assert reader._loaded.factor == factor
+    assert reader.writer.loaded.factor == factor
     page = np.random.default_rng(0).integers(0, 255, (200, 140), dtype=np.uint8)
     pages = [PagePicture("p-00001", page), PagePicture("p-00002", page[:90])]
     together = reader.recognize_pages(pages)
@@ -134,9 +134,9 @@ def test_the_model_is_asked_the_question_that_was_chosen(
     assert isinstance(reader, QwenPageRecognizer)
     pixels = lessons[0].request.pixels
     page, line = PagePicture("p-00001", pixels), LineImage("p-00001-0000", pixels, 20.0, np.eye(2, 3))
-    tokenizer: Any = reader._loaded.tokenizer
+    tokenizer: Any = reader.writer.loaded.tokenizer
     for request in (reader._page_request(page), reader._line_request(line)):
-        [asked] = tokenizer.batch_decode(inputs_of(reader._loaded, [request])["input_ids"])
+        [asked] = tokenizer.batch_decode(inputs_of(reader.writer.loaded, [request])["input_ids"])
         assert [question in asked for question in PROMPTS.values()] == [name == prompt for name in PROMPTS]
 
 

@@ -22,7 +22,7 @@ def test_pictures_have_the_size_that_the_processor_wants(engine: QwenPageRecogni
     for _ in range(20):
         height, width = (int(n) for n in rng.integers(28, 600, 2))
         request = Request(rng.integers(0, 255, (height, width), dtype=np.uint8), "card", 40_000, 8)
-        inputs = inputs_of(engine._loaded, [request])
+        inputs = inputs_of(engine.writer.loaded, [request])
         _, rows, columns = inputs["image_grid_thw"][0].tolist()
         size = size_for((height, width), 28, 40_000)
         assert (rows * 14, columns * 14) == size

@@ -13,7 +13,7 @@ from ocr_core.recognizers.qwen.text import token_bytes, words_of
 
 
 def test_tokens_become_the_text_that_the_tokenizer_gives(engine: QwenPageRecognizer) -> None:
-    tokenizer: Any = engine._loaded.tokenizer
+    tokenizer: Any = engine.writer.loaded.tokenizer
     text = "يعني ان  من\n\nالحساب ١٢٣ a-b \u200fé€\U0001f600 \n والتّسمية"
     tokens = tokenizer(text)["input_ids"]
     assert b"".join(token_bytes(tokenizer, t) for t in tokens).decode() == text
@@ -25,7 +25,7 @@ def test_tokens_become_the_text_that_the_tokenizer_gives(engine: QwenPageRecogni
 
 
 def test_bytes_that_are_no_text_are_shown_as_such_and_spoil_nothing_else(engine: QwenPageRecognizer) -> None:
-    tokenizer: Any = engine._loaded.tokenizer
+    tokenizer: Any = engine.writer.loaded.tokenizer
     half = tokenizer.convert_tokens_to_ids("Ø")  # the first byte of an Arabic letter
     good_word = tokenizer(" باب")["input_ids"]
     lines = words_of(tokenizer, [half, *good_word, half], [-2.0, *[0.0] * len(good_word), -2.0])

@@ -7,34 +7,24 @@ from __future__ import annotations
 
 import logging
 import math
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from ocr_core.errors import PageError
-from ocr_core.recognizers.device import torch_device
 from ocr_core.recognizers.protocol import failed, failed_page
-from ocr_core.recognizers.qwen.batches import Batches
-from ocr_core.recognizers.qwen.file import QwenFolder, load_folder
-from ocr_core.recognizers.qwen.generate import Generated, generate
-from ocr_core.recognizers.qwen.inputs import Request, model_inputs, prepare
+from ocr_core.recognizers.qwen.generate import Generated
+from ocr_core.recognizers.qwen.inputs import Request
 from ocr_core.recognizers.qwen.settings import PROMPTS, QwenSettings
 from ocr_core.recognizers.qwen.text import BROKEN, words_of
+from ocr_core.recognizers.qwen.writer import Writer
 from ocr_core.recognizers.trocr.images import check_line
 from ocr_core.records import EngineStamp, Failure, LineImage, PagePicture, PageText, ReadWord, Transcript
-
-if TYPE_CHECKING:
-    import torch
 
 log = logging.getLogger(__name__)
 
 _FEWER_PIXELS = 0.75
 _TEMPERATURES = (0.2, 0.5)
-_TOKENS_PER_GIB = 4096
-"""Tokens of a batch for each GiB of a GPU's memory: cache and activations of a 3B model take about half of it."""
-_TOKENS_ON_CPU = 16_384
 _THINNEST = 28
 """Least side of a page's picture in pixels."""
 
@@ -60,49 +50,15 @@ class Reading:
 
 
 class QwenRecognizer:
-    """Reads lines with a Qwen-VL model. Make one with `load`. Threads may share it; the model works for one at a time."""
+    """Reads lines with a Qwen-VL model. Make one with `pull.load_qwen`. Threads may share it."""
 
     invents = True
     """It knows its languages so well that it may write what is not there."""
 
-    def __init__(
-        self,
-        loaded: QwenFolder,
-        stamp: EngineStamp,
-        settings: QwenSettings,
-        device: str = "auto",
-        *,
-        cast: bool = True,
-    ) -> None:
-        """Take a loaded model, which is changed in place.
-
-        Args:
-            device: `auto`, `cpu` or `cuda[:n]`.
-            cast: to the number type of the settings; without, weights stay what they are.
-        """
-        target = torch_device(device)
-        model: Any = loaded.model
-        model = model.to(target, number_type(settings, target)) if cast else model.to(target)
-        loaded.model = model.eval()
-        self._loaded = loaded
+    def __init__(self, writer: Writer, stamp: EngineStamp, settings: QwenSettings) -> None:
+        self.writer = writer
         self._stamp = stamp
         self._settings = settings
-        self._batches = Batches(
-            settings.batch_tokens or _tokens_that_fit(target), settings.batch_rows, loaded.factor
-        )
-        self._one_at_a_time = threading.Lock()
-
-    @classmethod
-    def load(
-        cls, folder: Path, settings: QwenSettings, stamp: EngineStamp, *, device: str = "auto"
-    ) -> QwenRecognizer:
-        """Load a model folder.
-
-        Raises:
-            MissingDependency, ModelError: see `qwen.file.load_folder`.
-        """
-        loaded = load_folder(folder, number_type(settings, torch_device(device)))
-        return cls(loaded, stamp, settings, device)
 
     @property
     def stamp(self) -> EngineStamp:
@@ -154,24 +110,11 @@ class QwenRecognizer:
     def _once(self, requests: Sequence[Request]) -> list[Reading | PageError]:
         return [
             answer if isinstance(answer, PageError) else self._reading(answer)
-            for answer in self._batches.run(requests, self._generate)
+            for answer in self.writer.write(requests)
         ]
 
-    def _generate(self, requests: Sequence[Request]) -> list[Generated]:
-        """A text for each request of one batch; all of one temperature."""
-        batch = prepare(self._loaded, requests)
-        with self._one_at_a_time:
-            inputs = model_inputs(self._loaded, batch)
-            return generate(
-                self._loaded,
-                inputs,
-                batch.new_tokens,
-                batch.temperature,
-                static_cache=self._settings.static_cache,
-            )
-
     def _reading(self, generated: Generated) -> Reading:
-        rows = words_of(self._loaded.tokenizer, generated.tokens, generated.log_probs)
+        rows = words_of(self.writer.tokenizer, generated.tokens, generated.log_probs)
         broken = any(BROKEN in word.text for row in rows for word in row)
         flags = {
             "loop": generated.loops,
@@ -201,26 +144,6 @@ class QwenPageRecognizer(QwenRecognizer):
     def _page_request(self, page: PagePicture) -> Request:
         own = self._settings
         return Request(page.pixels, own.prompt, own.page_pixels, own.page_tokens)
-
-
-def number_type(settings: QwenSettings, device: torch.device) -> torch.dtype:
-    """Of the weights. On a CPU float32: rounding to 16 bits would let a line read otherwise in other company."""
-    import torch
-
-    name = settings.dtype
-    if name == "auto":
-        name = "float32" if device.type == "cpu" else "bfloat16"
-    return torch.float32 if name == "float32" else torch.bfloat16
-
-
-def _tokens_that_fit(device: torch.device) -> int:
-    import torch
-
-    if device.type != "cuda":
-        return _TOKENS_ON_CPU
-    return max(
-        _TOKENS_ON_CPU, _TOKENS_PER_GIB * torch.cuda.get_device_properties(device).total_memory // 2**30
-    )
 
 
 def _other_way(request: Request, attempt: int) -> Request:

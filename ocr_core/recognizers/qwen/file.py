@@ -56,16 +56,9 @@ def load_folder(folder: Path, dtype: torch.dtype | None = None) -> QwenFolder:
         MissingDependency: transformers is not installed.
         ModelError: it is no folder of this kind, holds pickled weights only, or lacks tensors, tokenizer or preparation.
     """
-    values = read_config(folder, KINDS, _REMEDY)
-    files = weight_files(folder, _REMEDY)
-    try:
-        from transformers import AutoConfig, AutoModelForImageTextToText, GenerationConfig
-        from transformers.utils import logging as their_logging
-    except ImportError as error:
-        raise MissingDependency(
-            "Qwen-VL needs transformers", remedy="pip install 'transformers>=5.17,<6'"
-        ) from error
-    their_logging.disable_progress_bar()
+    values, files = _checked(folder)
+    from transformers import AutoConfig, AutoModelForImageTextToText, GenerationConfig
+
     loader: Any = AutoModelForImageTextToText
     try:
         config = AutoConfig.from_pretrained(folder, **STRICT)
@@ -79,13 +72,57 @@ def load_folder(folder: Path, dtype: torch.dtype | None = None) -> QwenFolder:
         raise ModelError(f"{folder} cannot be loaded: {first_line(error)}", remedy=_REMEDY) from error
     refuse_gaps(folder, info, _REMEDY)
     ease_eyes(model)
-    ends = _ends(model, tokenizer, values)
+    ends = _ends(model.generation_config, tokenizer, values)
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else min(ends)
     # What a folder asks for (least lengths, penalties, sampling) must not fill what a call leaves unset.
     model.generation_config = GenerationConfig(eos_token_id=sorted(ends), pad_token_id=pad)
-    preparation = processor.image_processor
-    patches = Patches.of(preparation)
+    patches = Patches.of(processor.image_processor)
     return QwenFolder(model.eval(), processor, tokenizer, ends, pad, patches.size * patches.merged, patches)
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """What a folder has beside its weights; attributes as those of `QwenFolder`."""
+
+    processor: Any
+    tokenizer: PreTrainedTokenizerBase
+    ends: frozenset[int]
+    factor: int
+
+
+def load_preparation(folder: Path) -> Preparation:
+    """Load what turns pictures into input and tokens into text, for a model that somebody else runs.
+
+    Raises:
+        MissingDependency, ModelError: as `load_folder`, which also looks for missing tensors.
+    """
+    values, _ = _checked(folder)
+    from transformers import AutoConfig, GenerationConfig
+
+    try:
+        processor, tokenizer = _processor(folder, AutoConfig.from_pretrained(folder, **STRICT))
+        own = (folder / "generation_config.json").exists()
+        generation = GenerationConfig.from_pretrained(folder, **STRICT) if own else GenerationConfig()
+    except Exception as error:
+        raise ModelError(f"{folder} cannot be loaded: {first_line(error)}", remedy=_REMEDY) from error
+    patches = Patches.of(processor.image_processor)
+    return Preparation(
+        processor, tokenizer, _ends(generation, tokenizer, values), patches.size * patches.merged
+    )
+
+
+def _checked(folder: Path) -> tuple[dict[str, Any], list[Path]]:
+    """The values of a folder's config and the files of its weights; transformers can be imported then."""
+    values = read_config(folder, KINDS, _REMEDY)
+    files = weight_files(folder, _REMEDY)
+    try:
+        from transformers.utils import logging as their_logging
+    except ImportError as error:
+        raise MissingDependency(
+            "Qwen-VL needs transformers", remedy="pip install 'transformers>=5.17,<6'"
+        ) from error
+    their_logging.disable_progress_bar()
+    return values, files
 
 
 def _has_head(files: list[Path]) -> bool:
@@ -129,10 +166,10 @@ def _old_template(folder: Path) -> str:
     return str(json.loads(path.read_text("utf-8"))["chat_template"]) if path.exists() else ""
 
 
-def _ends(model: Any, tokenizer: Any, values: dict[str, Any]) -> frozenset[int]:
+def _ends(generation: Any, tokenizer: Any, values: dict[str, Any]) -> frozenset[int]:
     found: set[int] = set()
     text = values.get("text_config") or values
-    for source in (model.generation_config.eos_token_id, tokenizer.eos_token_id, text.get("eos_token_id")):
+    for source in (generation.eos_token_id, tokenizer.eos_token_id, text.get("eos_token_id")):
         found |= {
             int(token) for token in (source if isinstance(source, list) else [source]) if token is not None
         }

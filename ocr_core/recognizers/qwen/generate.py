@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _LOOK_EVERY = 8
 """Steps between two looks for loops: each copies the batch's tokens from the GPU."""
-_SEED = 20
+SEED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def chosen_log_probs(temperature: float) -> Any:
     class ChosenLogProbs(LogitsProcessor):
         def __init__(self) -> None:
             self.steps: list[torch.Tensor] = []
-            self._random = torch.Generator().manual_seed(_SEED)
+            self._random = torch.Generator().manual_seed(SEED)
 
         def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
             logits = scores.float()

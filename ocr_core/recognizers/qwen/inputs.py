@@ -16,7 +16,8 @@ from ocr_core.records import GreyImage
 if TYPE_CHECKING:
     from ocr_core.recognizers.qwen.file import QwenFolder
 
-_FEWEST_TOKENS = 4
+FEWEST_TOKENS = 4
+"""Of vision, of the smallest picture."""
 _TEMPLATE_TOKENS = 32
 """About what the template of a conversation adds to the prompt."""
 
@@ -52,7 +53,7 @@ def size_for(shape: tuple[int, ...], factor: int, most: int) -> tuple[int, int]:
     """
     from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
 
-    least = _FEWEST_TOKENS * factor**2
+    least = FEWEST_TOKENS * factor**2
     height, width = smart_resize(
         shape[0], shape[1], factor=factor, min_pixels=least, max_pixels=max(most, least)
     )
@@ -71,8 +72,8 @@ class Prepared:
 
 def prepare(loaded: QwenFolder, requests: Sequence[Request]) -> Prepared:
     """Everything about a batch that needs no GPU; its requests are of one temperature."""
-    texts = [_conversation(loaded, request.prompt) for request in requests]
-    pictures = [_scaled(request, loaded.factor) for request in requests]
+    texts = [conversation(loaded.processor, request.prompt) for request in requests]
+    pictures = [scaled(request, loaded.factor) for request in requests]
     # For its texts the processor needs to know how large the pictures are, and nothing else.
     sizes = [np.broadcast_to(np.uint8(0), (3, *picture.shape)) for picture in pictures]
     inputs = loaded.processor(
@@ -91,15 +92,16 @@ def model_inputs(loaded: QwenFolder, batch: Prepared) -> Any:
     return inputs
 
 
-def _conversation(loaded: QwenFolder, prompt: PromptName) -> str:
+def conversation(processor: Any, prompt: PromptName) -> str:
+    """The question about one picture, as the template of a model has it."""
     content = [{"type": "image"}, {"type": "text", "text": PROMPTS[prompt]}]
-    text: str = loaded.processor.apply_chat_template(
+    text: str = processor.apply_chat_template(
         [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
     )
     return text
 
 
-def _scaled(request: Request, factor: int) -> GreyImage:
+def scaled(request: Request, factor: int) -> GreyImage:
     height, width = size_for(request.pixels.shape, factor, request.most_pixels)
     if request.pixels.shape == (height, width):
         return np.ascontiguousarray(request.pixels)

@@ -17,10 +17,12 @@ from ocr_core.models.remote import (
     pull_folder,
     verified_folder,
 )
+from ocr_core.recognizers.device import torch_device
 from ocr_core.recognizers.model_folder import WEIGHTS_FILE, weight_files
 from ocr_core.recognizers.qwen.engine import QwenPageRecognizer, QwenRecognizer
 from ocr_core.recognizers.qwen.file import QwenFolder, load_folder
 from ocr_core.recognizers.qwen.settings import NAME, QwenSettings
+from ocr_core.recognizers.qwen.writer import TorchWriter, Writer, number_type
 from ocr_core.records import EngineStamp
 
 KIND = "qwen-vl"
@@ -54,7 +56,15 @@ def load_qwen(settings: QwenSettings, *, device: str = "auto") -> QwenRecognizer
     stamp = qwen_stamp(settings)
     folder = verified_folder(settings.model) if settings.model in REMOTE else Path(settings.model)
     engine = QwenPageRecognizer if settings.mode == "page" else QwenRecognizer
-    return engine.load(folder, settings, stamp, device=device)
+    return engine(_writer(folder, settings, device), stamp, settings)
+
+
+def _writer(folder: Path, settings: QwenSettings, device: str) -> Writer:
+    if settings.backend == "vllm":
+        from ocr_core.recognizers.qwen.vllm import VllmWriter
+
+        return VllmWriter.load(folder, settings, device)
+    return TorchWriter(load_folder(folder, number_type(settings, torch_device(device))), settings, device)
 
 
 def qwen_stamp(settings: QwenSettings) -> EngineStamp:

@@ -41,6 +41,12 @@ class QwenSettings(BaseModel):
     batch_tokens: int = Field(
         0, ge=0, le=4_000_000, description="tokens of a batch, padding included; 0: what fits the device"
     )
+    backend: Literal["transformers", "vllm"] = Field(
+        "transformers", description="what runs the model; vllm needs a GPU and `pip install 'warraq[vllm]'`"
+    )
+    gpu_share: float = Field(
+        0.85, gt=0, le=1, description="of a GPU's memory that vllm takes; transformers takes what it needs"
+    )
     static_cache: bool = Field(
         False,
         description="keep a cache of fixed size: on a GPU each step is then compiled once a shape and starts at once",
@@ -61,4 +67,7 @@ class QwenSettings(BaseModel):
             "dtype",
         )
         values = {name: str(getattr(self, name)) for name in used}
-        return tuple(sorted((values | {"decoding": "greedy", "normalisation": "nfc"}).items()))
+        values |= {"decoding": "greedy", "normalisation": "nfc"}
+        if self.backend != "transformers":  # its numbers are rounded otherwise
+            values["backend"] = self.backend
+        return tuple(sorted(values.items()))

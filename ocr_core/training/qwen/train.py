@@ -25,6 +25,7 @@ from ocr_core.recognizers.qwen.file import QwenFolder, load_folder
 from ocr_core.recognizers.qwen.inputs import Request, model_inputs, prepare
 from ocr_core.recognizers.qwen.pull import KIND, qwen_stamp
 from ocr_core.recognizers.qwen.settings import QwenSettings
+from ocr_core.recognizers.qwen.writer import TorchWriter
 from ocr_core.records import EngineStamp
 from ocr_core.training.checkpoints import CHECKPOINT, load_checkpoint, other_run, save_checkpoint
 from ocr_core.training.metrics import ErrorRates, error_rates
@@ -195,7 +196,8 @@ def _evaluate(run: _Run) -> dict[str, ErrorRates]:
     settings = QwenSettings(prompt=own.prompt, retries=0)
     model: Any = run.loaded.model
     stamp = EngineStamp(own.name, own.version)
-    reader = QwenRecognizer(run.loaded, stamp, settings, str(model.device), cast=False)
+    writer = TorchWriter(run.loaded, settings, str(model.device), cast=False)
+    reader = QwenRecognizer(writer, stamp, settings)
     rates: dict[str, ErrorRates] = {}
     for samples, corpus in product(run.samples, own.corpora):
         rows = samples.rows("dev" if samples.rows("dev") else "train", corpus.name)
