@@ -19,7 +19,7 @@ from ocr_core.errors import PageError
 from ocr_core.exports.pictures import Pictures
 from ocr_core.pipeline.line_pictures import cut_line
 from ocr_core.pipeline.picture import Elsewhere
-from ocr_core.records import Box
+from ocr_core.records import Box, PageArray
 from ocr_core.viewer.kept import Newest
 from ocr_core.viewer.turning import turned_box, turned_image
 
@@ -95,6 +95,13 @@ class PagePictures:
 def _source(page: Mapping[str, Any]) -> _Source:
     same = {name: page[name] for name in _Source.__slots__ if name != "number"}
     return _Source(**same, number=page["page_number"])
+
+
+def picture_file(pixels: PageArray, longest: int) -> bytes:
+    """Pixels as a JPEG file whose longer side has at most `longest`."""
+    image = Image.fromarray(pixels)
+    image.thumbnail((longest, longest))
+    return _jpeg(image)
 
 
 def _reduced(data: bytes, longest: int, rotation: int | None) -> bytes:
