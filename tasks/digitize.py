@@ -94,9 +94,8 @@ def publish_batch(run_id: str, number: int) -> None:
         # Thousands of small files would slow every reader down long before a long run ends.
         try:
             run.library.compact(min_files=BATCHES_BETWEEN_COMPACTIONS // 2)
-        except (
-            Exception
-        ) as error:  # no reason to publish the batch again; the end of the run compacts, and tells
+        except Exception as error:
+            # No reason to publish the batch again; the end of the run compacts, and tells.
             log.warning("the library was not compacted: %s", error)
 
 

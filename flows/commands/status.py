@@ -6,12 +6,15 @@ import json
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from flows.tables import print_table
 from flows.wording import counted
+
+if TYPE_CHECKING:
+    from ocr_core.library import Library
 
 
 @click.command()
@@ -63,7 +66,8 @@ def show(page: str, library: Path, image: Path | None, as_json: bool) -> None:
     from ocr_core.library import Library
     from ocr_core.library.written import as_written, place_of
 
-    found = Library.open(library.absolute()).page(page)
+    opened = Library.open(library.absolute())
+    found = opened.page(page)
     if as_json:
         row = {"page": found.page, "lines": found.lines, "written": found.words}
         click.echo(json.dumps(row, ensure_ascii=False, default=str))
@@ -71,7 +75,7 @@ def show(page: str, library: Path, image: Path | None, as_json: bool) -> None:
         words = {place_of(row): row for row in found.words}
         _print_page(found.page, [as_written(line, words.get(place_of(line))) for line in found.lines])
     if image:
-        _draw(found.page, found.lines, image)
+        _draw(opened, found.page, found.lines, image)
         click.echo(f"wrote {image}", err=True)
 
 
@@ -90,7 +94,7 @@ def _print_page(page: dict[str, Any], lines: Sequence[Mapping[str, Any]]) -> Non
         click.echo(printable(line["text"]))
 
 
-def _draw(page: dict[str, Any], lines: list[dict[str, Any]], target: Path) -> None:
+def _draw(library: Library, page: dict[str, Any], lines: list[dict[str, Any]], target: Path) -> None:
     from ocr_core.pipeline.page_pictures import draw_page, read_again
 
-    draw_page(read_again(page), lines).save(target, format="PNG")
+    draw_page(read_again(page, library.places), lines).save(target, format="PNG")

@@ -117,7 +117,7 @@ def _pictures(
         pixels: PageArray | None = None
         trouble = ""
         try:
-            pixels = read_again(pages[page_id])
+            pixels = read_again(pages[page_id], library.places)
         except (LibraryError, PageError) as error:
             trouble = str(error)
         for place, row in enumerate(rows):

@@ -11,7 +11,6 @@ from urllib.parse import quote
 from ocr_core import __version__
 from ocr_core.exports.model import ExportPage, fit
 from ocr_core.exports.pictures import Picture, Pictures
-from ocr_core.sources import file_at
 
 SOFTWARE = f"Warraq {__version__}"
 
@@ -37,11 +36,11 @@ class Context:
 
     def link(self, page: ExportPage) -> str:
         """The image of a page as a path relative to the file: its copy, else the original; the path in the library where
-        the original is gone."""
+        it is gone."""
         if self.copy is not None and (copied := self.copy(page)) is not None:
             return os.path.relpath(copied, self.place.parent)
-        original = file_at(page.root, page.source_path)
-        if not _is_file(original):
+        original = self.pictures.path(page)
+        if original is None:
             return fit(page.source_path)
         return fit(os.path.relpath(original, self.folder.absolute() / self.place.parent))
 
@@ -58,10 +57,3 @@ class Context:
         except Exception as error:  # whatever a decoder makes of a strange file, the text is exported
             self.problem(page, getattr(error, "message", None) or f"{type(error).__name__}: {error}")
             return None
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # a name too long, or with a null
-        return False

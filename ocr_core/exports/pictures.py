@@ -11,8 +11,9 @@ import numpy as np
 from PIL import Image
 
 from ocr_core.errors import LibraryError, PageError
-from ocr_core.records import Document, Failure, PageArray, SourceFile
-from ocr_core.sources import ReadSettings, file_at, identify, read_pages
+from ocr_core.pipeline.page_pictures import Elsewhere, places
+from ocr_core.records import Document, Failure, PageArray
+from ocr_core.sources import ReadSettings, file_at, is_file, open_again, read_pages
 
 _QUALITY = 85
 _ORIENTATION = 0x0112  # the tag of EXIF
@@ -50,9 +51,14 @@ class Picture:
 
 
 class Pictures:
-    """Reads the sources of pages again; a document that comes page after page is verified once."""
+    """Reads the sources of pages again; a document that comes page after page is verified once.
 
-    def __init__(self) -> None:
+    Args:
+        elsewhere: asked for further places of a document (`Library.places`) that is not where it was read.
+    """
+
+    def __init__(self, elsewhere: Elsewhere) -> None:
+        self._elsewhere = elsewhere
         self._document: Document | None = None
 
     def of(self, page: Sourced) -> Picture:
@@ -62,7 +68,7 @@ class Pictures:
             LibraryError: the source has moved or changed.
             PageError: it can no longer be read.
         """
-        document = self._open(page)
+        document = self.document(page)
         if document.media_type == "image/jpeg":
             picture = _as_stored(document.source.path.read_bytes(), page)
             if picture is not None:
@@ -79,19 +85,23 @@ class Pictures:
             )
         return _encoded(image.pixels)
 
-    def _open(self, page: Sourced) -> Document:
-        if self._document is not None and self._document.doc_id == page.doc_id:
-            return self._document
-        path = file_at(page.root, page.source_path)
-        if not path.is_file():
-            raise LibraryError("Its source file is no longer there.", remedy=f"Put {path} back.")
-        document = identify(SourceFile(path, Path(page.root), page.source_path))
-        if isinstance(document, Failure) or document.doc_id != page.doc_id:
-            raise LibraryError(
-                "Its source file has changed since it was read.", remedy="Run it again: warraq run."
-            )
-        self._document = document
-        return document
+    def document(self, page: Sourced) -> Document:
+        """The source of a page, verified.
+
+        Raises:
+            LibraryError: it has moved or changed.
+        """
+        if self._document is None or self._document.doc_id != page.doc_id:
+            where = places(page.doc_id, page.root, page.source_path, self._elsewhere)
+            self._document = open_again(page.doc_id, where)
+        return self._document
+
+    def path(self, page: Sourced) -> Path | None:
+        """Where the source of a page is, as far as names tell; None if it is gone."""
+        for root, source_path in places(page.doc_id, page.root, page.source_path, self._elsewhere):
+            if is_file(path := file_at(root, source_path)):
+                return path
+        return None
 
 
 def _as_stored(data: bytes, page: Sourced) -> Picture | None:

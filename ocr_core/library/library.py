@@ -17,6 +17,7 @@ from typing import Any, Final, TypeVar
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ocr_core.errors import LibraryError, UsageError
 from ocr_core.library import compact as compaction
@@ -347,6 +348,20 @@ class Library:
             StoredDocument(**row | {"copies": tuple(zip(row.pop("copy_roots"), row["copies"], strict=True))})
             for row in rows
         ]
+
+    def places(self, doc_id: str) -> list[tuple[str, str]]:
+        """Root and source path of every file that was found with these bytes, those found last first. It costs a look at
+        one document, however many the library has."""
+
+        def read() -> pa.Table:
+            files = self.snapshot().dataset("documents")
+            columns = ["root", "source_path", "copy_roots", "copies", "created_at"]
+            return files.to_table(columns, filter=pc.field("doc_id") == doc_id)
+
+        rows = self._again(read).sort_by([("created_at", "descending")]).to_pylist()
+        own = ((row["root"], row["source_path"]) for row in rows)
+        copies = (pair for row in rows for pair in zip(row["copy_roots"], row["copies"], strict=True))
+        return list(dict.fromkeys((*own, *copies)))
 
     def runs(self) -> list[dict[str, Any]]:
         """The runs, oldest first, as rows of the view."""

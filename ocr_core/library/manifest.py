@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Final
 
 from ocr_core.errors import LibraryError
@@ -38,15 +38,15 @@ class DataFile:
 
     @property
     def dataset(self) -> str:
-        return PurePosixPath(self.path).parts[0]
+        return self.path.partition("/")[0]  # asked of every file whenever a version is opened
 
     @property
     def collection(self) -> str:
-        return names.decode(PurePosixPath(self.path).parts[1].removeprefix("collection="))
+        return names.decode(self.path.split("/", 2)[1].removeprefix("collection="))
 
     @property
     def run_id(self) -> str:
-        return PurePosixPath(self.path).parts[2].removeprefix("run=")
+        return self.path.split("/", 3)[2].removeprefix("run=")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,9 @@ WITH known AS (
   FROM pages GROUP BY collection),
 broken AS (
   SELECT collection, count(*) AS failed FROM failures ANTI JOIN pages USING (page_id) GROUP BY collection),
-files AS (SELECT collection, count(*) AS documents FROM documents GROUP BY collection)
+newest AS (  -- as the view `documents`, without looking for copies
+  SELECT arg_max(collection, (created_at, run_id)) AS collection FROM documents_history GROUP BY doc_id),
+files AS (SELECT collection, count(*) AS documents FROM newest GROUP BY collection)
 SELECT collection, coalesce(documents, 0) AS documents,
        coalesce(pages, 0) + coalesce(failed, 0) AS pages, coalesce(done, 0) AS done,
        coalesce(blank, 0) AS blank, coalesce(failed, 0) AS failed, coalesce(pending, 0) AS pending,

@@ -29,7 +29,7 @@ def cut_lines(library: Library, lines: Sequence[tuple[str, Box]]) -> list[Image.
         pixels: PageArray | None = None
         trouble = ""
         try:
-            pixels = read_again(library.page(page_id).page)
+            pixels = read_again(library.page(page_id).page, library.places)
         except (LibraryError, PageError) as error:
             trouble = str(error)
         for place, (page, box) in enumerate(lines):

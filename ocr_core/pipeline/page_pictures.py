@@ -2,43 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ocr_core.errors import LibraryError, PageError
-from ocr_core.records import Failure, PageArray, SourceFile
-from ocr_core.sources import ReadSettings, file_at, identify, read_pages
+from ocr_core.errors import PageError
+from ocr_core.records import Failure, PageArray
+from ocr_core.sources import Place, ReadSettings, open_again, read_pages
+
+Elsewhere = Callable[[str], Iterable[Place]]
 
 _LOW, _HIGH = (200, 60, 40), (30, 120, 60)  # colour of a line by its confidence
 _BASELINE = (40, 90, 200)
 
 
-def read_again(page: Mapping[str, Any]) -> PageArray:
-    """The original pixels of a page of the library, from its source file.
+def read_again(page: Mapping[str, Any], elsewhere: Elsewhere) -> PageArray:
+    """The original pixels of a page of the library, from its source file or another with the same bytes.
+
+    Args:
+        elsewhere: asked for further places of a document (`Library.places`) if it is not where it was read.
 
     Raises:
-        LibraryError: the file has moved, changed, or can no longer be read.
+        LibraryError: the file has moved or changed.
+        PageError: it can no longer be read.
     """
-    path = file_at(page["root"], page["source_path"])
-    if not path.is_file():
-        raise LibraryError(
-            f"{path} is no longer there.", remedy="Put the file back; the library keeps text, not scans."
-        )
-    document = identify(SourceFile(path, Path(page["root"]), page["source_path"]))
-    if isinstance(document, Failure) or document.doc_id != page["doc_id"]:
-        raise LibraryError(f"{path} has changed since it was read.", remedy="Run it again: warraq run.")
+    where = places(page["doc_id"], page["root"], page["source_path"], elsewhere)
+    document = open_again(page["doc_id"], where)
     settings = ReadSettings(colour=True)
     if page["origin"] == "rendered":  # at the resolution of the run, so that the coordinates of its lines fit
         settings = replace(settings, dpi=round(page["dpi"]))
     image = next(iter(read_pages([document.page(page["page_number"])], settings=settings)))
     if isinstance(image, Failure):
-        raise PageError(image.kind, f"{path}: {image.message}", remedy=image.remedy)
+        raise PageError(image.kind, f"{document.source.path}: {image.message}", remedy=image.remedy)
     return image.pixels
+
+
+def places(doc_id: str, root: str, source_path: str, elsewhere: Elsewhere) -> Iterator[Place]:
+    """Where the file of a page may be: where it was read, then wherever else its bytes are known to be."""
+    yield root, source_path
+    yield from elsewhere(doc_id)
 
 
 def draw_page(pixels: PageArray, lines: Sequence[Mapping[str, Any]]) -> Image.Image:

@@ -79,6 +79,10 @@ def _pictures(sources: Sequence[Path]) -> Iterator[tuple[PageRef, LineImage] | F
             if not isinstance(answer, PageImage):
                 yield answer
                 continue
-            grey = to_grey(answer.pixels)
-            name = line_id(answer.page.page_id, 0)
-            yield answer.page, LineImage(name, grey, 0.75 * grey.shape[0], np.eye(2, 3))
+            yield answer.page, as_line(answer)
+
+
+def as_line(picture: PageImage) -> LineImage:
+    """A whole picture as one line."""
+    grey = to_grey(picture.pixels)
+    return LineImage(line_id(picture.page.page_id, 0), grey, 0.75 * grey.shape[0], np.eye(2, 3))

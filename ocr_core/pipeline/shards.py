@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import Field
 
 from ocr_core.config import ArabicEngine, RunSettings, Settings
-from ocr_core.errors import PageError
+from ocr_core.errors import LibraryError, PageError
 from ocr_core.library import Library, StoredDocument
 from ocr_core.pipeline.account import Account
 from ocr_core.pipeline.collection import collection_settings
@@ -21,7 +21,7 @@ from ocr_core.pipeline.plan import Plan, Settled
 from ocr_core.pipeline.prepare import failure
 from ocr_core.records import Document, Failure, PageRef, SourceFile, Stage, Status, page_number
 from ocr_core.records import doc_id as document_of
-from ocr_core.sources import Limits, file_at, identify
+from ocr_core.sources import Limits, file_at, open_again
 
 _WAITING = """
 SELECT p.page_id, p.run_id FROM pages p JOIN runs USING (run_id)
@@ -159,15 +159,14 @@ def plan_shard(library: Library, shard: Shard, settled: Settled) -> Plan:
 
 def _opened(stored: StoredDocument, limits: Limits) -> Document | PageError:
     """The document at the first of its places that still has its content."""
-    for root, path in ((stored.root, stored.source_path), *stored.copies):
-        found = identify(SourceFile(file_at(root, path), Path(root), path), limits)
-        if isinstance(found, Document) and found.doc_id == stored.doc_id:
-            return found
-    return PageError(
-        "source-gone",
-        "The file is no longer there as it was, or this machine does not see it.",
-        remedy="Workers need the sources under the same path. If the file has changed, run it again: warraq run.",
-    )
+    try:
+        return open_again(stored.doc_id, ((stored.root, stored.source_path), *stored.copies), limits)
+    except LibraryError:
+        return PageError(
+            "source-gone",
+            "The file is no longer there as it was, or this machine does not see it.",
+            remedy="Workers need the sources under the same path. If the file has changed, run it again: warraq run.",
+        )
 
 
 def _record(stored: StoredDocument) -> Document:

@@ -5,6 +5,7 @@
 Everything that can be wrong with a file is a `Failure` among the results; nothing is dropped without a word.
 """
 
+from ocr_core.sources.again import Place, is_file, open_again
 from ocr_core.sources.discover import Discovery, discover, file_at, natural_key
 from ocr_core.sources.identify import Limits, identify, identify_all
 from ocr_core.sources.read import read_pages
@@ -14,11 +15,14 @@ __all__ = [
     "Discovery",
     "ExistingText",
     "Limits",
+    "Place",
     "ReadSettings",
     "discover",
     "file_at",
     "identify",
     "identify_all",
+    "is_file",
     "natural_key",
+    "open_again",
     "read_pages",
 ]

@@ -54,7 +54,7 @@ def create_app(library: Library, settings: ViewerSettings | None = None) -> Fast
         library=library,
         catalogue=Catalogue(library),
         searcher=Searcher(library, write=False),
-        pictures=PagePictures(),
+        pictures=PagePictures(library.places),
         reader=Reader(settings.device),
         reports=Newest(4),
         edit=settings.edit,
@@ -71,13 +71,13 @@ def create_app(library: Library, settings: ViewerSettings | None = None) -> Fast
 
 
 def warm(app: FastAPI) -> None:
-    """Read ahead what the first page and the first search need, which takes the longer the larger the library is.
+    """Read ahead what the first pages and the first search need, which takes the longer the larger the library is.
 
     Raises:
         LibraryError: the library cannot be read.
     """
     here: Shared = app.state.shared
-    here.catalogue.collections()
+    here.catalogue.warm()
     here.searcher.rank("a", limit=1)
     asyncio.run(_answer_first_page(app))  # its template is compiled, its threads are there
 

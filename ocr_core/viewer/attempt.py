@@ -10,7 +10,6 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse
 
 from ocr_core.viewer.attempt_reader import AUTO
-from ocr_core.viewer.reading import band
 from ocr_core.viewer.shared import Here, render
 
 router = APIRouter()
@@ -26,16 +25,18 @@ async def read(
     request: Request,
     here: Here,
     engine: Annotated[str, Query(max_length=100)] = AUTO,
-    shape: Literal["page", "line"] = "page",
+    shape: Literal["page", "line", "character"] = "page",
 ) -> HTMLResponse:
     """The body is the picture: an image file, or a PDF of which the first page counts."""
     data = await request.body()
-    if shape == "line":
-        chosen = "crnn-latin" if engine == AUTO else engine
-        text, confidence = await run_in_threadpool(here.reader.read_line, data, chosen)
-        return render(
-            request, "try_line.html", text=text, confidence=confidence, band=band(confidence), engine=chosen
-        )
-    attempt = await run_in_threadpool(here.reader.read_page, data, engine)
-    picture = "data:image/jpeg;base64," + base64.b64encode(attempt.image).decode("ascii")
-    return render(request, "try_page.html", page=attempt.page, lines=attempt.lines, picture=picture)
+    if shape == "page":
+        attempt = await run_in_threadpool(here.reader.read_page, data, engine)
+        picture = _as_address(attempt.image)
+        return render(request, "try_page.html", page=attempt.page, lines=attempt.lines, picture=picture)
+    line = await run_in_threadpool(here.reader.read_line, data, engine, character=shape == "character")
+    return render(request, "try_line.html", read=line, picture=_as_address(line.image))
+
+
+def _as_address(image: bytes) -> str:
+    """A JPEG file as an address that holds it."""
+    return "data:image/jpeg;base64," + base64.b64encode(image).decode("ascii")

@@ -11,16 +11,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ocr_core.errors import PageError, UsageError
-from ocr_core.records import EngineStamp, Failure, PageRef, Script, SourceFile
-from ocr_core.viewer.pictures import PagePictures
+from ocr_core.records import (
+    EngineStamp,
+    Failure,
+    LineImage,
+    PageImage,
+    PageRef,
+    Script,
+    SourceFile,
+    Transcript,
+)
+from ocr_core.viewer.pictures import LONGEST, PagePictures, picture_file
 from ocr_core.viewer.reading import ReadLine, read_lines
 
 if TYPE_CHECKING:
+    from ocr_core.config import RunSettings
     from ocr_core.pipeline.read import PageReader
-    from ocr_core.recognizers.protocol import Recognizer
+    from ocr_core.recognizers.protocol import Alternative, Recognizer
+    from ocr_core.script.router import ScriptRouter
 
 AUTO: Final = "auto"
 WAIT_S: Final = 60.0  # for a picture of someone else
+ALTERNATIVES: Final = 5
 _KEPT_READERS: Final = 2
 
 
@@ -38,6 +50,20 @@ class Attempt:
     image: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class LineAttempt:
+    """What was read on a picture that is one line or one character.
+
+    Attributes:
+        alternatives: what else it may be, the likeliest first, with what is taken; empty where the engine does not tell.
+        image: the picture, as a JPEG file.
+    """
+
+    transcript: Transcript
+    alternatives: tuple[Alternative, ...]
+    image: bytes
+
+
 class Reader:
     """Holds the engines once they were asked for. Reads one picture at a time."""
 
@@ -46,6 +72,7 @@ class Reader:
         self._turn = threading.Lock()
         self._pages: dict[str, PageReader] = {}
         self._lines: dict[str, Recognizer] = {}
+        self._router: ScriptRouter | None = None
 
     @staticmethod
     def engines() -> list[str]:
@@ -64,17 +91,46 @@ class Reader:
         with self._one_at_a_time(), tempfile.TemporaryDirectory(prefix="warraq-try-") as folder:
             return self._read_page(_stored(data, folder), engine)
 
-    def read_line(self, data: bytes, engine: str) -> tuple[str, float]:
-        """Read a picture that is one line or one character: its text and confidence. Errors as `read_page`."""
-        from ocr_core.pipeline.recognize import read_pictures
+    def read_line(self, data: bytes, engine: str = AUTO, *, character: bool = False) -> LineAttempt:
+        """Read a picture that is one line, or one isolated Arabic character. Errors as `read_page`."""
+        from ocr_core.pipeline.engines import GLYPH_MODEL
+        from ocr_core.pipeline.recognize import as_line
+        from ocr_core.recognizers.protocol import Ranking
 
-        self._check(engine)
+        if engine != AUTO:
+            self._check(engine)
         with self._one_at_a_time(), tempfile.TemporaryDirectory(prefix="warraq-try-") as folder:
-            picture = _stored(data, folder)
-            answer = next(read_pictures(self._line_reader(engine), [picture.path]))
+            picture = _decoded(_first_page(_stored(data, folder)))
+            line = as_line(picture)
+            if engine == AUTO:
+                engine = GLYPH_MODEL if character else self._engine_of(line)
+            reader = self._line_reader(engine)
+            [answer] = reader.recognize([line])
             if isinstance(answer, Failure):
                 raise PageError(answer.kind, answer.message, remedy=answer.remedy)
-            return answer.transcript.text, answer.transcript.confidence
+            others: list[Alternative] = []
+            if isinstance(reader, Ranking) and answer.text:
+                others = reader.alternatives(line, ALTERNATIVES)
+            return LineAttempt(answer, tuple(others), picture_file(picture.pixels, LONGEST["page"]))
+
+    def _engine_of(self, line: LineImage) -> str:
+        """Who would read a line in a run, by its script."""
+        from ocr_core.pipeline.engines import engines_for
+        from ocr_core.pipeline.read import Deferred
+        from ocr_core.script.router import ScriptRouter
+
+        self._router = self._router or ScriptRouter.load()
+        [vote] = self._router.route_lines([line])
+        script = Script.LATIN if vote.script is Script.NONE else vote.script
+        chosen = engines_for(self._settings())[script]
+        if isinstance(chosen, Deferred):
+            raise UsageError(chosen.reason, remedy="Choose an engine of the list.")
+        return chosen.name
+
+    def _settings(self) -> RunSettings:
+        from ocr_core.config import RunSettings
+
+        return RunSettings(sources=(Path(),), library=Path(), device=self._device)
 
     def _read_page(self, picture: SourceFile, engine: str) -> Attempt:
         from ocr_core.library.tables import Publication
@@ -98,15 +154,13 @@ class Reader:
 
     def _page_reader(self, engine: str) -> PageReader:
         if engine not in self._pages:
-            from ocr_core.config import RunSettings
             from ocr_core.pipeline.engines import load_reader
             from ocr_core.pipeline.fingerprint import Fingerprints
             from ocr_core.pipeline.read import PageReader
             from ocr_core.script.router import ScriptRouter
 
             if engine == AUTO:
-                settings = RunSettings(sources=(Path(),), library=Path(), device=self._device)
-                reader = load_reader(settings, threads=1)
+                reader = load_reader(self._settings(), threads=1)
             else:
                 same = dict.fromkeys((Script.LATIN, Script.ARABIC, Script.OTHER), self._line_reader(engine))
                 stamps: dict[Script, EngineStamp | str] = {script: one.stamp for script, one in same.items()}
@@ -157,6 +211,15 @@ def _first_page(picture: SourceFile) -> PageRef:
     if isinstance(document, Failure):
         raise PageError(document.kind, document.message, remedy=document.remedy)
     return document.page(1)
+
+
+def _decoded(page: PageRef) -> PageImage:
+    from ocr_core.sources import ReadSettings, read_pages
+
+    picture = next(read_pages([page], settings=ReadSettings(colour=True)))
+    if isinstance(picture, Failure):
+        raise PageError(picture.kind, picture.message, remedy=picture.remedy)
+    return picture
 
 
 def _make_room(kept: dict[str, Any]) -> None:

@@ -44,6 +44,12 @@ class Catalogue:
     def __init__(self, library: Library) -> None:
         self.opened = OpenedLibrary(library, _TABLES)
 
+    def warm(self) -> None:
+        """Read ahead what takes the longer the larger the library is."""
+        self.collections()
+        self.document("")
+        self.failures(1)
+
     def collections(self) -> list[Row]:
         """A row each with its documents, pages = done + blank + failed + pending, and lines."""
         return self.opened.kept_rows("collections", COLLECTIONS)

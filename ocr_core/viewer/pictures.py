@@ -10,17 +10,16 @@ import io
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
 from typing import Any, Final, Literal
 
 import numpy as np
 from PIL import Image
 
-from ocr_core.errors import LibraryError, PageError
+from ocr_core.errors import PageError
 from ocr_core.exports.pictures import Pictures
 from ocr_core.pipeline.line_pictures import cut_line
-from ocr_core.records import Box
-from ocr_core.sources import file_at
+from ocr_core.pipeline.page_pictures import Elsewhere
+from ocr_core.records import Box, PageArray
 from ocr_core.viewer.kept import Newest
 from ocr_core.viewer.turning import turned_box, turned_image
 
@@ -29,7 +28,6 @@ Size = Literal["page", "thumb"]
 LONGEST: Final[Mapping[Size, int]] = {"page": 3600, "thumb": 360}  # pixels of the longer side
 CROP_HEIGHT: Final = 220  # pixels, at most
 _KEPT_BYTES: Final = 256 << 20
-_KEPT_FILES: Final = 32
 _QUALITY: Final = 82
 
 
@@ -50,12 +48,15 @@ class _Source:
 class PagePictures:
     """Makes and keeps the images. Safe for several threads, of which `at_once` decode at a time.
 
+    Args:
+        elsewhere: asked for further places of a document (`Library.places`) that is not where it was read.
+
     Every method raises LibraryError where the source file has moved or changed, PageError where it can no longer be read.
     """
 
-    def __init__(self, at_once: int = 2) -> None:
+    def __init__(self, elsewhere: Elsewhere = lambda _: (), at_once: int = 2) -> None:
+        self._elsewhere = elsewhere
         self._decoding = threading.BoundedSemaphore(at_once)
-        self._files: Newest[Pictures] = Newest(_KEPT_FILES)
         self._images: Newest[bytes] = Newest(_KEPT_BYTES, len)
 
     def image(self, page: Mapping[str, Any], size: Size) -> bytes:
@@ -83,14 +84,12 @@ class PagePictures:
         return self._images.get(name, in_turn)
 
     def _original(self, page: Mapping[str, Any]) -> bytes:
-        path = _path(page)
-        try:
-            stat = path.stat()
-        except OSError:
-            raise LibraryError("Its source file is no longer there.", remedy=f"Put {path} back.") from None
-        file = f"{page['doc_id']} {path} {stat.st_mtime_ns} {stat.st_size}"
-        name = f"{file} {page['page_number']}"
-        return self._images.get(name, lambda: self._files.get(file, Pictures).of(_source(page)).data)
+        pictures, source = Pictures(self._elsewhere), _source(page)
+        file = pictures.document(
+            source
+        ).source  # verified, which costs a look at its size and time but for the first time
+        name = f"{page['page_id']} {file.path} {file.modified_ns}"
+        return self._images.get(name, lambda: pictures.of(source).data)
 
 
 def _source(page: Mapping[str, Any]) -> _Source:
@@ -98,18 +97,11 @@ def _source(page: Mapping[str, Any]) -> _Source:
     return _Source(**same, number=page["page_number"])
 
 
-def _path(page: Mapping[str, Any]) -> Path:
-    """The source file of a page, which lies in the folder that was read.
-
-    Raises:
-        LibraryError: the library names a path outside of that folder.
-    """
-    relative = PurePosixPath(page["source_path"])
-    if relative.is_absolute() or ".." in relative.parts:
-        raise LibraryError(
-            "Its path leads out of the folder that was read.", remedy="Read the file again: warraq run."
-        )
-    return file_at(page["root"], str(relative))
+def picture_file(pixels: PageArray, longest: int) -> bytes:
+    """Pixels as a JPEG file whose longer side has at most `longest`."""
+    image = Image.fromarray(pixels)
+    image.thumbnail((longest, longest))
+    return _jpeg(image)
 
 
 def _reduced(data: bytes, longest: int, rotation: int | None) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -15,7 +16,9 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from ocr_core.library import Library
-from tests.viewer.make import HOSTILE_PATH, Shown
+from ocr_core.viewer import create_app
+from tests.exports.make import document, page_of, published
+from tests.viewer.make import HOST, HOSTILE_PATH, Shown
 
 
 def seen(client: TestClient, path: str, status: int = 200) -> html.HtmlElement:
@@ -178,6 +181,27 @@ def test_boxes_that_make_no_sense_are_not_found(client: TestClient, shown: Shown
 
 def test_a_box_beyond_the_page_is_cut(client: TestClient, shown: Shown) -> None:
     assert client.get(f"/pages/{shown.letter}/lines/1000,2000,900000,900000.jpg").status_code == 200
+
+
+def test_a_moved_scan_is_shown_once_the_library_has_met_it(samples: Path, tmp_path: Path) -> None:
+    old, new = tmp_path / "read" / "a.jpg", tmp_path / "new" / "b.jpg"
+    for place in (old, new):
+        place.parent.mkdir()
+    shutil.copy(samples / "letters" / "JDH_2_16_144_001.jpg", old)
+    read = document(old, old.parent)
+    with Image.open(old) as image:
+        library = published(
+            tmp_path / "library", page_of(read.page(1), ["a"], size=image.size), documents=[read]
+        )
+    old.rename(new)
+    address = f"/pages/{read.page(1).page_id}/thumb.jpg"
+    with TestClient(create_app(library), base_url=HOST) as client:
+        answer = client.get(address)
+        assert answer.status_code == 404 and "a.jpg is no longer there" in answer.text
+        library.publish("run-2", "letters", documents=[document(new, new.parent)])
+        answer = client.get(address)
+    assert answer.status_code == 200
+    assert max(Image.open(io.BytesIO(answer.content)).size) == 360
 
 
 def test_a_source_outside_of_its_folder_is_not_shown(client: TestClient, shown: Shown) -> None:
