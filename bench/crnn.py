@@ -150,13 +150,14 @@ def onnx(lines: list, threads: int) -> None:
     import onnxruntime
     import torch
 
-    from ocr_core.recognizers.crnn.engine import CrnnRecognizer, _batches
+    from ocr_core.recognizers.crnn.engine import BATCH_COLUMNS, BATCH_LINES, CrnnRecognizer
     from ocr_core.recognizers.crnn.onnx_export import export_onnx
+    from ocr_core.recognizers.pictures import line_batches
 
     engine = CrnnRecognizer.load(device="cpu", decoding="greedy")
     jobs = [engine._prepare(place, line.pixels) for place, line in enumerate(lines)]
     batches = []
-    for batch in _batches(sorted(jobs, key=lambda job: job.image.shape[1])):
+    for batch in line_batches(jobs, BATCH_LINES, BATCH_COLUMNS):
         widths = [job.image.shape[1] for job in batch]
         x = np.zeros((len(batch), 1, len(batch[0].image), -(-max(widths) // 32) * 32), np.float32)
         for row, job in enumerate(batch):

@@ -32,7 +32,7 @@ from ocr_core.records import Box, GreyImage, Transcript
 from ocr_core.script.isolated import cut_glyph, isolated_glyphs
 from ocr_core.sources import ReadSettings, discover, identify_all
 from ocr_core.training.script.corpus import papers
-from ocr_core.training.script.drawing import ARABIC_SAMPLE
+from ocr_core.training.synthetic.arabic import ARABIC
 from ocr_core.training.synthetic.drawing import Style, draw_text, find_fonts, ink_on_paper, joins
 
 HEIGHT, WIDTH = 1900, 1350
@@ -74,7 +74,7 @@ def draw_forms(options: argparse.Namespace) -> list[Form]:
     numbers = [
         (DIGITS[label], picture) for picture, label in zip(digits["images"], digits["labels"], strict=True)
     ]
-    fonts = [font for font in find_fonts(options.fonts, ARABIC_SAMPLE) if joins(font)]
+    fonts = [font for font in find_fonts(options.fonts, ARABIC.sample) if joins(font)]
     paper = papers(sorted((options.data / "hooker").glob("*.jpg")), 20, np.random.default_rng(options.seed))
     made = []
     for number in range(options.forms):

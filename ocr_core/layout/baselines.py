@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr_core.layout.crests import Course, chains, crest_pixels, crests_of
+from ocr_core.layout.crests import Course, chains, crest_pixels, crests_of, distance, enlarged_ys, smoothed
 from ocr_core.layout.maps import Floats, LineMaps
 
 _LOW = 0.25
@@ -89,8 +89,7 @@ def _is_line(piece: _Piece) -> bool:
 def enlarged(line: Baseline, across: float, down: float) -> Baseline:
     """A baseline found on a reduced page, in pixels of the page: so many times as large across and down."""
     x0, x1 = round(line.x0 * across), round(line.x1 * across)
-    at = (np.arange(x0, x1) + 0.5) / across - 0.5 - line.x0
-    ys = (np.interp(at, np.arange(len(line.ys)), line.ys) + 0.5) * down - 0.5
+    ys = enlarged_ys(line.ys, line.x0, x0, x1, across, down)
     return Baseline(x0, ys, line.above * down, line.below * down, line.sure)
 
 
@@ -199,15 +198,12 @@ def _apart(pieces: list[_Piece]) -> list[_Piece]:
 def _runs_along(piece: _Piece, others: list[_Piece], *, branches: bool = False) -> bool:
     """Whether a piece runs within a small part of a line's height of another one, or, if asked, branches off it."""
     for other in others:
-        a, b = max(piece.x0, other.x0), min(piece.x1, other.x1)
-        if b - a < 0.5 * len(piece.ys):
+        shared, apart = distance(piece, other)
+        if shared < 0.5 * len(piece.ys):
             continue
-        distance = np.abs(
-            piece.ys[a - piece.x0 : b - piece.x0] - other.ys[a - other.x0 : b - other.x0]
-        ).mean()
         height = min(piece.height, other.height)
         branch = branches and piece.patch == other.patch and len(piece.ys) < _BRANCH * height
-        if distance < (0.6 if branch else 0.2) * height:
+        if apart < (0.6 if branch else 0.2) * height:
             return True
     return False
 
@@ -215,15 +211,6 @@ def _runs_along(piece: _Piece, others: list[_Piece], *, branches: bool = False) 
 def _enlarged(piece: _Piece, width: int) -> Baseline:
     """From pixels of 1/2 to working pixels, smoothed over about half a height, its ends as far as the marks hid them."""
     reach = min(max(1, round(0.35 * piece.height)), (len(piece.ys) - 1) // 2)
-    ys = piece.ys
-    if reach > 0:
-        kernel = np.hanning(2 * reach + 3)[1:-1]
-        ys = np.convolve(
-            np.pad(ys, reach, mode="reflect", reflect_type="odd"), kernel / kernel.sum(), mode="valid"
-        )
     x0, x1 = max(0, 2 * (piece.x0 - _MARGIN)), min(width, 2 * (piece.x1 + _MARGIN))
-    columns = (np.arange(x0, x1) + 0.5) / 2 - 0.5 - piece.x0
-    level = np.interp(columns, np.arange(len(ys)), ys)
-    return Baseline(
-        x0, (level + 0.5) * 2 - 0.5, 2 * piece.above, 2 * piece.below, float(piece.strength.mean())
-    )
+    ys = enlarged_ys(smoothed(piece.ys, reach), piece.x0, x0, x1, 2, 2)
+    return Baseline(x0, ys, 2 * piece.above, 2 * piece.below, float(piece.strength.mean()))

@@ -28,6 +28,50 @@ class Course:
         return self.x0 + len(self.ys)
 
 
+def distance(one: Course, other: Course) -> tuple[int, float]:
+    """How many columns two courses share, and the mean of their distance there, pixels; infinite where they share none."""
+    a, b = max(one.x0, other.x0), min(one.x1, other.x1)
+    if b <= a:
+        return 0, np.inf
+    return b - a, float(
+        np.abs(one.ys[a - one.x0 : b - one.x0] - other.ys[a - other.x0 : b - other.x0]).mean()
+    )
+
+
+def smoothed(ys: NDArray[np.float64], reach: int) -> NDArray[np.float64]:
+    """Means, [n], over `reach` columns to either side, the nearer the weightier (a Hann window).
+
+    The ends are continued by point reflection, which keeps slopes; what is no longer than `reach` stays as it is.
+    """
+    if not 0 < reach < len(ys):
+        return ys
+    kernel = np.hanning(2 * reach + 3)[1:-1]
+    padded = np.pad(ys, reach, mode="reflect", reflect_type="odd")
+    return np.convolve(padded, kernel / kernel.sum(), mode="valid")
+
+
+def enlarged_ys(
+    ys: NDArray[np.float64], starts: int, x0: int, x1: int, across: float, down: float
+) -> NDArray[np.float64]:
+    """The ys, [x1 - x0], of a course in columns `x0` to `x1` of a map so many times as large across and down.
+
+    Args:
+        ys: of the course on the smaller map, where it starts in column `starts`.
+    """
+    at = (np.arange(x0, x1) + 0.5) / across - 0.5 - starts
+    return (np.interp(at, np.arange(len(ys)), ys) + 0.5) * down - 0.5
+
+
+def longest_run(free: NDArray[np.bool_]) -> tuple[int, int]:
+    """Start and length of the longest run of True."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], free, [False]]).astype(int)))
+    if not len(edges):
+        return 0, 0
+    lengths = edges[1::2] - edges[::2]
+    k = int(np.argmax(lengths))
+    return int(edges[2 * k]), int(lengths[k])
+
+
 def crest_pixels(
     crest: NDArray[np.bool_], level: NDArray[np.float32]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:

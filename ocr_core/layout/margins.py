@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocr_core.imaging.orientation import estimate_orientation
-from ocr_core.layout.crests import Course
+from ocr_core.layout.crests import Course, longest_run
 from ocr_core.layout.ink import Ink
 from ocr_core.layout.outline import Points
 from ocr_core.layout.ridges import Ridge
@@ -88,12 +88,10 @@ def _free_stretch(ridge: Ridge, free: NDArray[np.bool_]) -> Ridge | None:
     open_ = free[np.rint(ridge.ys).astype(int).clip(0, height - 1), columns]
     if open_.all():
         return ridge
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], open_, [False]]).astype(int)))
-    starts, stops = edges[::2], edges[1::2]
-    if not len(starts) or (stops - starts).max() < _SHORTEST * ridge.pitch:
+    start, length = longest_run(open_)
+    if length < _SHORTEST * ridge.pitch:
         return None
-    k = int(np.argmax(stops - starts))
-    return replace(ridge, x0=ridge.x0 + int(starts[k]), ys=ridge.ys[starts[k] : stops[k]])
+    return replace(ridge, x0=ridge.x0 + start, ys=ridge.ys[start : start + length])
 
 
 def _filled(ink: Ink, x0: int, x1: int, pitch: float) -> bool:

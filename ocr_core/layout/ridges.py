@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr_core.layout.crests import Course, chains, crest_pixels, crests_of
+from ocr_core.layout.crests import Course, chains, crest_pixels, crests_of, distance, enlarged_ys, smoothed
 
 _MAP_PITCH = 20.0
 """Pixels from line to line on the small map in which ridges are sought."""
@@ -127,12 +127,9 @@ def _without_shadows(pieces: list[Ridge], unit: float) -> list[Ridge]:
     kept: list[Ridge] = []
     for piece in sorted(pieces, key=lambda r: r.strength * len(r.ys), reverse=True):
         for other in kept:
-            a, b = max(piece.x0, other.x0), min(piece.x1, other.x1)
-            if b - a < 0.6 * len(piece.ys):
+            shared, apart = distance(piece, other)
+            if shared < 0.6 * len(piece.ys):
                 continue
-            apart = np.abs(
-                piece.ys[a - piece.x0 : b - piece.x0] - other.ys[a - other.x0 : b - other.x0]
-            ).mean()
             if apart < 0.35 * unit or (apart < 0.6 * unit and piece.strength < 0.55 * other.strength):
                 break
         else:
@@ -205,10 +202,5 @@ def _enlarged(ridge: Ridge, fx: float, fy: float, width: int, pitch: float) -> R
     x0 = max(0, round(ridge.x0 * fx))
     x1 = min(width, max(x0 + 2, round(ridge.x1 * fx)))
     reach = max(1, len(ridge.ys) // 2 if len(ridge.ys) < 24 else 12)
-    padded = (
-        np.pad(ridge.ys, reach, mode="reflect", reflect_type="odd") if len(ridge.ys) > reach else ridge.ys
-    )
-    kernel = np.hanning(2 * reach + 3)[1:-1]
-    smooth = np.convolve(padded, kernel / kernel.sum(), mode="valid") if len(ridge.ys) > reach else ridge.ys
-    xs = (np.arange(x0, x1) + 0.5) / fx - 0.5 - ridge.x0
-    return Ridge(x0, (np.interp(xs, np.arange(len(smooth)), smooth) + 0.5) * fy - 0.5, ridge.strength, pitch)
+    ys = enlarged_ys(smoothed(ridge.ys, reach), ridge.x0, x0, x1, fx, fy)
+    return Ridge(x0, ys, ridge.strength, pitch)

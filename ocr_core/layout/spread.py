@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr_core.layout.crests import Course
+from ocr_core.layout.crests import Course, longest_run
 from ocr_core.layout.order import reading_order
 from ocr_core.records import TEXT
 
@@ -68,7 +68,7 @@ def find_gutter(mask: NDArray[np.uint8], pitch: float, lines: Sequence[Course]) 
         columns = np.clip(np.rint(xs - slant * (ys - height / 2)).astype(int), 0, width - 1)
         counts = np.bincount(columns, minlength=width)
         low, high = (round(share * width) for share in _MIDDLE)
-        start, length = _longest(counts[low:high] <= _STRAY * height)
+        start, length = longest_run(counts[low:high] <= _STRAY * height)
         sides = counts[: low + start].sum(), counts[low + start + length :].sum()
         if length > widest and min(sides) >= _EACH_SIDE * len(xs):
             widest = length
@@ -86,16 +86,6 @@ def _written_across(gutter: Gutter, line: Course, mask: NDArray[np.uint8], pitch
     y, reach = round(float(line.ys[at - line.x0])), max(1, round(gutter.reach))
     band = mask[max(0, y - round(0.5 * pitch)) : y + 1, at - reach : at + reach]
     return bool(band.any(axis=0).mean() > _FILLED)
-
-
-def _longest(free: NDArray[np.bool_]) -> tuple[int, int]:
-    """Start and length of the longest run of True."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], free, [False]]).astype(int)))
-    if not len(edges):
-        return 0, 0
-    lengths = edges[1::2] - edges[::2]
-    k = int(np.argmax(lengths))
-    return int(edges[2 * k]), int(lengths[k])
 
 
 def cut_at(gutter: Gutter | None, lines: Sequence[C], shortest: float) -> list[C]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -25,6 +24,7 @@ from ocr_core.recognizers.decoding.ctc import Decoded, Frames, greedy
 from ocr_core.recognizers.decoding.ngram import NgramModel
 from ocr_core.recognizers.decoding.words import in_reading_order, words_of
 from ocr_core.recognizers.device import has_bf16, torch_device
+from ocr_core.recognizers.pictures import LineJob, check_line, line_batches
 from ocr_core.recognizers.protocol import failed
 from ocr_core.records import EngineStamp, Failure, GreyImage, LineImage, Transcript
 
@@ -39,20 +39,13 @@ DRAWN = "drawn"
 _LANGUAGE_MODELS = {"": LANGUAGE_MODEL, DRAWN: "lm-ar"}
 """By the order in which a reader writes: a language model knows one order only."""
 
-_BATCH_LINES = 32
-_BATCH_COLUMNS = 24_000
+BATCH_LINES = 32
+BATCH_COLUMNS = 24_000
 """Padded columns of a batch: bounds memory at about 150 MB."""
 _STEP = 32
 """Widths are rounded up to multiples of this, so that oneDNN compiles few shapes."""
 _LONGEST = 6_000
 """Columns at network height beyond which a picture is no line of writing."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    place: int
-    image: GreyImage
-    scale: float
 
 
 class CrnnRecognizer:
@@ -167,7 +160,7 @@ class CrnnRecognizer:
     def recognize(self, images: Sequence[LineImage]) -> list[Transcript | Failure]:
         """A transcript or a failure for each picture: same length, same order."""
         answers: list[Transcript | Failure | None] = [None] * len(images)
-        jobs: list[_Job] = []
+        jobs: list[LineJob] = []
         for place, image in enumerate(images):
             try:
                 jobs.append(self._prepare(place, image.pixels))
@@ -192,28 +185,17 @@ class CrnnRecognizer:
         }
         return [by_place[place] for place in range(len(pixels))]
 
-    def _prepare(self, place: int, pixels: NDArray[np.uint8]) -> _Job:
-        if pixels.ndim != 2 or pixels.dtype != np.uint8 or min(pixels.shape) < 2:
-            raise PageError(
-                "bad-line-image",
-                f"a line picture of shape {pixels.shape} and type {pixels.dtype}",
-                remedy="Line pictures are grey, uint8, at least 2 pixels wide and high.",
-            )
-        if pixels.shape[1] * self._height > _LONGEST * pixels.shape[0]:
-            raise PageError(
-                "line-too-long",
-                f"a line picture {pixels.shape[1]} pixels long and {pixels.shape[0]} high",
-                remedy="Look at the layout of this page: it is probably a rule, not a line of writing.",
-            )
-        return _Job(place, normalise_height(pixels, self._height), self._height / pixels.shape[0])
+    def _prepare(self, place: int, pixels: NDArray[np.uint8]) -> LineJob:
+        check_line(pixels, _LONGEST / self._height)
+        return LineJob(place, normalise_height(pixels, self._height), self._height / pixels.shape[0])
 
-    def _scores(self, jobs: Sequence[_Job]) -> Iterator[tuple[Sequence[_Job], list[Frames]]]:
+    def _scores(self, jobs: Sequence[LineJob]) -> Iterator[tuple[Sequence[LineJob], list[Frames]]]:
         """The jobs in batches, with the log probabilities, float32 [T, classes], of each."""
         import torch
 
         from ocr_core.recognizers.crnn.network import REDUCTION
 
-        for batch in _batches(sorted(jobs, key=lambda job: job.image.shape[1])):
+        for batch in line_batches(jobs, BATCH_LINES, BATCH_COLUMNS):
             widths = [job.image.shape[1] for job in batch]
             columns = -(-max(widths) // _STEP) * _STEP
             # At least two rows: a row alone takes another path through oneDNN, with other rounding, and a line must
@@ -232,7 +214,7 @@ class CrnnRecognizer:
             scores = logits.float().log_softmax(2).transpose(0, 1).cpu().numpy()
             yield batch, [scores[row, : -(-width // REDUCTION)] for row, width in enumerate(widths)]
 
-    def _transcript(self, image: LineImage, job: _Job, decoded: Decoded) -> Transcript:
+    def _transcript(self, image: LineImage, job: LineJob, decoded: Decoded) -> Transcript:
         characters = in_reading_order(self._charset.decode(decoded.classes), rtl=self._rtl)
         text = "".join(char for _, char in characters)
         words = tuple(words_of(characters, decoded, image.pixels.shape, 4 / job.scale))
@@ -315,18 +297,6 @@ def crnn_settings(*, drawn: bool = False) -> tuple[tuple[str, str], ...]:
 
 def _language_model(card: ModelCard) -> str:
     return _LANGUAGE_MODELS[dict(card.settings).get("order", "")]
-
-
-def _batches(jobs: Sequence[_Job], columns: int = _BATCH_COLUMNS) -> Iterator[Sequence[_Job]]:
-    """Runs of jobs sorted by width that keep to the bounds of a batch."""
-    first = 0
-    for place, job in enumerate(jobs):
-        count = place - first + 1
-        if count > 1 and (count > _BATCH_LINES or count * job.image.shape[1] > columns):
-            yield jobs[first:place]
-            first = place
-    if first < len(jobs):
-        yield jobs[first:]
 
 
 def _has_int8(device: object) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -15,6 +15,7 @@ from ocr_core.models import WEIGHTS, verified_bytes
 from ocr_core.recognizers.device import has_bf16, torch_device
 from ocr_core.recognizers.glyphs.network import CLASSES, kind_of
 from ocr_core.recognizers.glyphs.picture import as_input, glyph_picture, ink_of
+from ocr_core.recognizers.pictures import answer_each
 from ocr_core.recognizers.protocol import Alternative, failed
 from ocr_core.records import Box, EngineStamp, Failure, GreyImage, LineImage, Transcript, Word
 
@@ -78,17 +79,16 @@ class GlyphRecognizer:
 
     def recognize(self, images: Sequence[LineImage]) -> list[Transcript | Failure]:
         """One character, or no text where there is no ink, for each picture; same length, same order."""
-        answers: list[Transcript | Failure | None] = [None] * len(images)
-        inks: list[tuple[int, GreyImage]] = []
-        for place, image in enumerate(images):
-            try:
-                inks.append((place, _ink(image.pixels)))
-            except PageError as error:
-                answers[place] = failed(image, error)
-        rows = self._probabilities([ink for _, ink in inks])
-        for (place, ink), row in zip(inks, rows, strict=True):
-            answers[place] = self._transcript(images[place].line_id, ink, row)
-        return cast("list[Transcript | Failure]", answers)
+        answers = answer_each(images, lambda image: _ink(image.pixels), self._read)
+        return [
+            failed(image, answer)
+            if isinstance(answer, PageError)
+            else self._transcript(image.line_id, *answer)
+            for image, answer in zip(images, answers, strict=True)
+        ]
+
+    def _read(self, inks: list[GreyImage]) -> list[tuple[GreyImage, NDArray[np.float32]]]:
+        return list(zip(inks, self._probabilities(inks), strict=True))
 
     def probabilities(self, pictures: Sequence[GreyImage]) -> NDArray[np.float32]:
         """Probabilities of the 38 classes (see `glyphs.network.CLASSES`), float32 [N, 38], not calibrated.

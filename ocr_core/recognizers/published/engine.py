@@ -11,22 +11,22 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from ocr_core.errors import ModelError, PageError
+from ocr_core.errors import ModelError
 from ocr_core.ground import NORMALISATION_VERSION, normalise_height
 from ocr_core.models import WEIGHTS, verified_bytes
 from ocr_core.models.card import DataSource, Figure, ModelCard, sha256_of, write_card
 from ocr_core.models.remote import RemoteModel, drop_downloads, fetched, models_folder, remote_model
 from ocr_core.recognizers.crnn.engine import (
+    BATCH_LINES,
     LANGUAGE_MODEL,
     CrnnRecognizer,
     Decoding,
-    _batches,
-    _Job,
     crnn_stamp,
 )
 from ocr_core.recognizers.decoding.charset import Charset
 from ocr_core.recognizers.decoding.ctc import Frames
 from ocr_core.recognizers.decoding.ngram import NgramModel
+from ocr_core.recognizers.pictures import LineJob, check_line, line_batches
 from ocr_core.recognizers.published.checkpoint import Checkpoint, read_checkpoint
 from ocr_core.recognizers.published.file import EVENED, PUBLISHED, read_published, write_published
 from ocr_core.recognizers.published.network import HEIGHT, NARROWEST, PublishedCrnn, PublishedReader
@@ -123,26 +123,14 @@ class PublishedRecognizer(CrnnRecognizer):
             calibration=card.calibration, language=language,
         )  # fmt: skip
 
-    def _prepare(self, place: int, pixels: NDArray[np.uint8]) -> _Job:
-        if pixels.ndim != 2 or pixels.dtype != np.uint8 or min(pixels.shape) < 2:
-            raise PageError(
-                "bad-line-image",
-                f"a line picture of shape {pixels.shape} and type {pixels.dtype}",
-                remedy="Line pictures are grey, uint8, at least 2 pixels wide and high.",
-            )
-        rows, columns = pixels.shape
-        if columns * HEIGHT > _LONGEST * rows:
-            raise PageError(
-                "line-too-long",
-                f"a line picture {columns} pixels long and {rows} high",
-                remedy="Look at the layout of this page: it is probably a rule, not a line of writing.",
-            )
+    def _prepare(self, place: int, pixels: NDArray[np.uint8]) -> LineJob:
+        check_line(pixels, _LONGEST / HEIGHT)
         if self._preparation == EVENED:
-            return _Job(place, normalise_height(pixels, HEIGHT), HEIGHT / rows)
-        return _Job(place, as_published(pixels), HEIGHT / rows)
+            return LineJob(place, normalise_height(pixels, HEIGHT), HEIGHT / len(pixels))
+        return LineJob(place, as_published(pixels), HEIGHT / len(pixels))
 
-    def _scores(self, jobs: Sequence[_Job]) -> Iterator[tuple[Sequence[_Job], list[Frames]]]:
-        for batch in _batches(sorted(jobs, key=lambda job: job.image.shape[1]), _BATCH_COLUMNS):
+    def _scores(self, jobs: Sequence[LineJob]) -> Iterator[tuple[Sequence[LineJob], list[Frames]]]:
+        for batch in line_batches(jobs, BATCH_LINES, _BATCH_COLUMNS):
             widths = [max(job.image.shape[1], NARROWEST) for job in batch]
             columns = -(-widths[-1] // _STEP) * _STEP
             # At least two rows: a row alone takes another path through oneDNN, with other rounding.

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import cast
 
 from ocr_core.errors import PageError
+from ocr_core.recognizers.pictures import answer_each, check_line
 from ocr_core.recognizers.protocol import failed, failed_page
 from ocr_core.recognizers.qwen.generate import Generated
 from ocr_core.recognizers.qwen.inputs import Request
 from ocr_core.recognizers.qwen.settings import PROMPTS, QwenSettings
 from ocr_core.recognizers.qwen.text import BROKEN, words_of
 from ocr_core.recognizers.qwen.writer import Writer
-from ocr_core.recognizers.trocr.images import check_line
 from ocr_core.records import EngineStamp, Failure, LineImage, PagePicture, PageText, ReadWord, Transcript
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ class QwenRecognizer:
 
     def recognize(self, images: Sequence[LineImage]) -> list[Transcript | Failure]:
         """A transcript or a failure for each line: same length, same order."""
-        answers = self._read(images, lambda image: check_line(image.pixels), self._line_request)
+        answers = answer_each(images, self._line_request, self.readings)
         return [
             failed(image, answer)
             if isinstance(answer, PageError)
@@ -75,24 +75,9 @@ class QwenRecognizer:
         ]
 
     def _line_request(self, image: LineImage) -> Request:
+        check_line(image.pixels)
         own = self._settings
         return Request(image.pixels, own.prompt, own.line_pixels, own.line_tokens)
-
-    def _read(
-        self, images: Sequence[Any], check: Callable[[Any], object], request_of: Callable[[Any], Request]
-    ) -> list[Reading | PageError]:
-        answers: list[Reading | PageError | None] = [None] * len(images)
-        good: list[int] = []
-        for place, image in enumerate(images):
-            try:
-                check(image)
-                good.append(place)
-            except PageError as error:
-                answers[place] = error
-        readings = self.readings([request_of(images[place]) for place in good])
-        for place, reading in zip(good, readings, strict=True):
-            answers[place] = reading
-        return cast("list[Reading | PageError]", answers)
 
     def readings(self, requests: Sequence[Request]) -> list[Reading | PageError]:
         """What each request gives, in order. A text that went wrong is asked for in other ways; the best one stays."""
@@ -133,7 +118,7 @@ class QwenPageRecognizer(QwenRecognizer):
 
     def recognize_pages(self, pages: Sequence[PagePicture]) -> list[PageText | Failure]:
         """A text or a failure for each page: same length, same order."""
-        answers = self._read(pages, _check_page, self._page_request)
+        answers = answer_each(pages, self._page_request, self.readings)
         return [
             failed_page(page, answer)
             if isinstance(answer, PageError)
@@ -142,6 +127,7 @@ class QwenPageRecognizer(QwenRecognizer):
         ]
 
     def _page_request(self, page: PagePicture) -> Request:
+        _check_page(page)
         own = self._settings
         return Request(page.pixels, own.prompt, own.page_pixels, own.page_tokens)
 

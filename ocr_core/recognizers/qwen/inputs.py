@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from ocr_core.recognizers.pictures import resize
 from ocr_core.recognizers.qwen.settings import PROMPTS, PromptName
-from ocr_core.recognizers.trocr.images import resize
 from ocr_core.records import GreyImage
 
 if TYPE_CHECKING:

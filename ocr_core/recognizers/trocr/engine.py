@@ -18,9 +18,10 @@ from ocr_core.models import sha256_of
 from ocr_core.recognizers.device import torch_device
 from ocr_core.recognizers.loops import loops
 from ocr_core.recognizers.model_folder import WEIGHTS_FILE
+from ocr_core.recognizers.pictures import answer_each, check_line
 from ocr_core.recognizers.protocol import failed
 from ocr_core.recognizers.trocr.file import TrocrFolder, load_folder
-from ocr_core.recognizers.trocr.images import check_line, model_input, prepared
+from ocr_core.recognizers.trocr.images import model_input, prepared
 from ocr_core.records import EngineStamp, Failure, GreyImage, LineImage, Transcript
 
 if TYPE_CHECKING:
@@ -92,7 +93,8 @@ class TrocrRecognizer:
             MissingDependency, ModelError: see `load_folder`.
         """
         loaded = load_folder(folder)
-        return cls(loaded, trocr_stamp(folder, loaded, name, version, beams), device=device, beams=beams)
+        stamp = stamp_of(folder, name or folder.name, version, loaded.steps, beams)
+        return cls(loaded, stamp, device=device, beams=beams)
 
     @property
     def stamp(self) -> EngineStamp:
@@ -100,19 +102,14 @@ class TrocrRecognizer:
 
     def recognize(self, images: Sequence[LineImage]) -> list[Transcript | Failure]:
         """A transcript or a failure for each picture: same length, same order."""
-        answers: list[Transcript | Failure | None] = [None] * len(images)
-        good: list[int] = []
-        for place, image in enumerate(images):
-            try:
-                check_line(image.pixels)
-                good.append(place)
-            except PageError as error:
-                answers[place] = failed(image, error)
-        for place, reading in zip(good, self.readings([images[p].pixels for p in good]), strict=True):
-            flags = (("loop",) if reading.loops else ()) + (() if reading.ended else ("truncated",))
-            name = images[place].line_id
-            answers[place] = Transcript(name, reading.text, reading.confidence, self._stamp, flags=flags)
-        return cast("list[Transcript | Failure]", answers)
+        answers = answer_each(images, _line, self.readings)
+        return [self._answer(image, answer) for image, answer in zip(images, answers, strict=True)]
+
+    def _answer(self, image: LineImage, answer: TrocrReading | PageError) -> Transcript | Failure:
+        if isinstance(answer, PageError):
+            return failed(image, answer)
+        flags = (("loop",) if answer.loops else ()) + (() if answer.ended else ("truncated",))
+        return Transcript(image.line_id, answer.text, answer.confidence, self._stamp, flags=flags)
 
     def readings(self, pictures: Sequence[GreyImage]) -> list[TrocrReading]:
         """Texts with the confidence of their tokens, in order."""
@@ -188,9 +185,9 @@ class TrocrRecognizer:
         )
 
 
-def trocr_stamp(folder: Path, loaded: TrocrFolder, name: str, version: str, beams: int) -> EngineStamp:
-    """The stamp of a loaded folder."""
-    return stamp_of(folder, name or folder.name, version, loaded.steps, beams)
+def _line(image: LineImage) -> GreyImage:
+    check_line(image.pixels)
+    return image.pixels
 
 
 def stamp_of(

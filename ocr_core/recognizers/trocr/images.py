@@ -14,16 +14,14 @@ from typing import Literal
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from ocr_core.errors import ModelError, PageError
+from ocr_core.errors import ModelError
+from ocr_core.recognizers.pictures import resize
 from ocr_core.records import GreyImage
 
 Step = Literal["non-local-means", "median", "adaptive-threshold"]
 
 PREPARATION = "preprocessor_config.json"
-_LONGEST = 60.0
-"""Times its height beyond which a picture is no line of writing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,27 +69,6 @@ def model_input(picture: GreyImage, shape: InputShape) -> NDArray[np.float32]:
     return np.asarray((scaled[None] - mean) / std, dtype=np.float32)
 
 
-def check_line(pixels: NDArray[np.uint8]) -> GreyImage:
-    """The picture, if it can be a line of writing.
-
-    Raises:
-        PageError: it cannot.
-    """
-    if pixels.ndim != 2 or pixels.dtype != np.uint8 or min(pixels.shape) < 2:
-        raise PageError(
-            "bad-line-image",
-            f"a line picture of shape {pixels.shape} and type {pixels.dtype}",
-            remedy="Line pictures are grey, uint8, at least 2 pixels wide and high.",
-        )
-    if pixels.shape[1] > _LONGEST * pixels.shape[0]:
-        raise PageError(
-            "line-too-long",
-            f"a line picture {pixels.shape[1]} pixels long and {pixels.shape[0]} high",
-            remedy="Look at the layout of this page: it is probably a rule, not a line of writing.",
-        )
-    return pixels
-
-
 def grey(picture: NDArray[np.uint8]) -> GreyImage:
     """RGB [rows, columns, 3] or grey to grey, by ITU-R BT.601 luma."""
     if picture.ndim == 2:
@@ -115,12 +92,6 @@ def adaptive_threshold(picture: GreyImage, block: int = 11, offset: float = 2.0)
     return np.asarray(
         cv2.adaptiveThreshold(picture, 255, how, cv2.THRESH_BINARY, block, offset), dtype=np.uint8
     )
-
-
-def resize(picture: GreyImage, height: int, width: int, resample: int = 2) -> GreyImage:
-    """Scaled to a size, whatever the proportions."""
-    scaled = Image.fromarray(picture).resize((width, height), Image.Resampling(resample))
-    return np.array(scaled, dtype=np.uint8)
 
 
 STEPS: Mapping[Step, Callable[[GreyImage], GreyImage]] = {

@@ -18,7 +18,8 @@ from ocr_core.imaging.clean import LONGEST
 from ocr_core.records import GreyImage
 from ocr_core.training.layout.config import PageTrainSettings
 from ocr_core.training.layout.targets import PageLine, Points
-from ocr_core.training.script.drawing import ARABIC_SAMPLE, arabic_text
+from ocr_core.training.script.drawing import arabic_text
+from ocr_core.training.synthetic.arabic import ARABIC
 from ocr_core.training.synthetic.drawing import draw_text, find_fonts, joins, random_style, repen
 
 SYNTHETIC = "synthetic-arabic"
@@ -36,7 +37,7 @@ def synthetic_pages(settings: PageTrainSettings) -> Iterator[tuple[GreyImage, li
     wanted = settings.synthetic
     rng = np.random.default_rng(settings.run.seed)
     files = sorted(f for folder in wanted.layouts for f in (settings.data / folder).rglob("*.xml"))
-    fonts = [f for f in find_fonts(wanted.fonts, ARABIC_SAMPLE) if joins(f)]
+    fonts = [f for f in find_fonts(wanted.fonts, ARABIC.sample) if joins(f)]
     text = (settings.data / wanted.text).read_text("utf-8").splitlines()
     if not files or not fonts:
         raise UsageError(

@@ -13,9 +13,9 @@ from ocr_core.ground_truth import find_pages
 from ocr_core.records import GreyImage
 from ocr_core.training.layout.config import OrientationTrainSettings
 from ocr_core.training.synthetic.drawing import Style, draw_text, find_fonts
+from ocr_core.training.synthetic.latin import LATIN
 
 SYNTHETIC_LATIN = "synthetic-latin"
-_SAMPLE = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.,;:()'-"
 _TYPEWRITER = ("Mono", "Courier", "Cursor", "Typewriter")
 _SHAPE = (1200, 900)
 """Rows and columns of a page, at the working resolution of cleaned ones."""
@@ -28,7 +28,7 @@ def latin_pages(settings: OrientationTrainSettings) -> Iterator[GreyImage]:
         UsageError: there are no fonts with Latin letters, or no text.
     """
     rng = np.random.default_rng(settings.run.seed)
-    fonts = find_fonts(settings.synthetic.fonts, _SAMPLE)
+    fonts = find_fonts(settings.synthetic.fonts, LATIN.sample)
     typewriters = [f for f in fonts if any(name in f.name for name in _TYPEWRITER)] or fonts
     folders = [settings.data / corpus.path for corpus in settings.corpora]
     words = [w for page in find_pages(folders) for line in page.lines for w in line.text.split()]

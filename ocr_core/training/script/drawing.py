@@ -8,7 +8,6 @@ synthetic lines use the paper of real pages.
 from __future__ import annotations
 
 import itertools
-import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -32,6 +31,7 @@ from ocr_core.training.script.corpus import (
     Sample,
     has_letters,
 )
+from ocr_core.training.synthetic import arabic, latin
 from ocr_core.training.synthetic.drawing import (
     Mask,
     covers,
@@ -46,8 +46,6 @@ from ocr_core.training.synthetic.drawing import (
     warp,
 )
 
-ARABIC_SAMPLE = "ابتثجحخدذرزسشصضطظعغفقكلمنهويءةىئؤأإ"
-LATIN_SAMPLE = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz.,"
 WRITTEN_FONTS = (
     "Dancing", "Joscelyn", "Breip", "breip", "Ecolier", "femke", "dkg", "Kristi", "Rufscript", "Delphine",
     "SteveHand", "BecauseWe", "Havana", "Humor",
@@ -76,17 +74,21 @@ class Material:
 
 def all_fonts(root: Path) -> tuple[list[Path], list[Path], list[tuple[str, Path]]]:
     """Arabic, Latin and other fonts below a folder."""
-    arabic = [
-        f for f in find_fonts(root, ARABIC_SAMPLE) if joins(f) and not f.name.startswith("DejaVuSansMono")
+    joining = [
+        f
+        for f in find_fonts(root, arabic.ARABIC.sample)
+        if joins(f) and not f.name.startswith("DejaVuSansMono")
     ]
-    latin = find_fonts(root, LATIN_SAMPLE, exclude=("Nushu", "Awami", "Math", "ae_", "PakType", "Nafees"))
+    plain = find_fonts(
+        root, latin.LATIN.sample, exclude=("Nushu", "Awami", "Math", "ae_", "PakType", "Nafees")
+    )
     other = [
         (name, font)
         for name, (low, _) in OTHER_BLOCKS.items()
         for font in sorted(root.rglob(f"Noto*{name}-*"))
         if covers(font, chr(low))
     ]
-    return arabic, latin, other
+    return joining, plain, other
 
 
 def synthetic_sample(kind: str, material: Material, rng: np.random.Generator) -> Sample:
@@ -149,25 +151,13 @@ def ink_mask(pixels: GreyImage) -> Mask:
 
 def arabic_text(lines: Sequence[str], rng: np.random.Generator) -> str:
     """Some words of a real line, perhaps with vowel signs, kashida, digits or punctuation."""
-    words = lines[int(rng.integers(len(lines)))].split()
-    count = int(rng.integers(1, 11 if rng.random() < 0.7 else 3))
-    start = int(rng.integers(0, max(1, len(words) - count + 1)))
-    chosen = words[start : start + count]
+    chosen = _some_words(lines, rng)
     if rng.random() < 0.15:
-        chosen = [_vocalise(w, rng) for w in chosen]
+        chosen = [arabic.vocalised(word, rng, 0.6) for word in chosen]
     if rng.random() < 0.2:
-        chosen = [
-            re.sub(
-                r"(?<=[بتثسشصضعغفقكلمنهي])(?=[بتثسشصضعغفقكلمنهيةا])",
-                "ـ" * int(rng.integers(1, 4)),
-                w,
-                count=1,
-            )
-            for w in chosen
-        ]
+        chosen = [arabic.stretched(word, rng) for word in chosen]
     if rng.random() < 0.15:
-        digits = "٠١٢٣٤٥٦٧٨٩" if rng.random() < 0.7 else "0123456789"
-        chosen.append("".join(digits[i] for i in rng.integers(0, 10, int(rng.integers(1, 5)))))
+        chosen.append(arabic.digits(rng, 1, 4))
     if rng.random() < 0.2:
         chosen[-1] += "،؛.:؟!"[rng.integers(6)]
     return " ".join(chosen)
@@ -175,11 +165,15 @@ def arabic_text(lines: Sequence[str], rng: np.random.Generator) -> str:
 
 def latin_text(lines: Sequence[str], rng: np.random.Generator) -> str:
     """Some words of a real line, now and then in capitals."""
+    text = " ".join(_some_words(lines, rng))
+    return text.upper() if rng.random() < 0.12 else text
+
+
+def _some_words(lines: Sequence[str], rng: np.random.Generator) -> list[str]:
     words = lines[int(rng.integers(len(lines)))].split()
     count = int(rng.integers(1, 11 if rng.random() < 0.7 else 3))
     start = int(rng.integers(0, max(1, len(words) - count + 1)))
-    text = " ".join(words[start : start + count])
-    return text.upper() if rng.random() < 0.12 else text
+    return words[start : start + count]
 
 
 def shelf_mark(rng: np.random.Generator) -> str:
@@ -212,14 +206,6 @@ def _perhaps_boxed(pixels: GreyImage, rng: np.random.Generator, share: float = 0
         if rng.random() < 0.75:
             cv2.line(out, one, other, shade, weight)
     return out
-
-
-def _vocalise(word: str, rng: np.random.Generator) -> str:
-    signs = "\u064e\u064f\u0650\u0652\u0651\u064b"
-    return "".join(
-        c + (signs[rng.integers(6)] if unicodedata.category(c) == "Lo" and rng.random() < 0.6 else "")
-        for c in word
-    )
 
 
 def _other_text(name: str, rng: np.random.Generator) -> str:

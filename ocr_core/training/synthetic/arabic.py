@@ -48,14 +48,9 @@ def _typeset(texts: Sequence[str], rng: np.random.Generator) -> SetLine:
     drawn = " ".join(words).replace("•", "-").replace("*", "-")
     text = _MARKS.sub("", drawn)
     if rng.random() < 0.08:
-        drawn = _vocalised(_MARKS.sub("", drawn), rng)
+        drawn = vocalised(_MARKS.sub("", drawn), rng, float(rng.uniform(0.05, 0.8)))
     elif rng.random() < 0.08:
-        drawn = re.sub(
-            "(?<=[بتثسشصضعغفقكلمنهي])(?=[بتثسشصضعغفقكلمنهيةار])",
-            "ـ" * int(rng.integers(1, 5)),
-            drawn,
-            count=1,
-        )
+        drawn = stretched(drawn, rng)
     # A line whose order on paper is open to doubt teaches nothing.
     return SetLine(drawn, text if turned(turned(text)) == text else "", source)
 
@@ -72,17 +67,18 @@ def _punctuated(word: str, rng: np.random.Generator) -> str:
         ]
         return f"{left}{word}{right}"
     if chance < 0.1:
-        return f"{word} ({_digits(rng, 1, 3)})"
+        return f"{word} ({digits(rng, 1, 3)})"
     return word
 
 
-def _digits(rng: np.random.Generator, least: int, most: int) -> str:
-    digits = "٠١٢٣٤٥٦٧٨٩" if rng.random() < 0.55 else "0123456789"
-    return "".join(digits[i] for i in rng.integers(0, 10, int(rng.integers(least, most + 1))))
+def digits(rng: np.random.Generator, least: int, most: int) -> str:
+    """A number of `least` to `most` Arabic-Indic or European digits."""
+    signs = "٠١٢٣٤٥٦٧٨٩" if rng.random() < 0.55 else "0123456789"
+    return "".join(signs[i] for i in rng.integers(0, 10, int(rng.integers(least, most + 1))))
 
 
 def _number(rng: np.random.Generator) -> str:
-    number = _digits(rng, 1, 5)
+    number = digits(rng, 1, 5)
     chance = rng.random()
     if chance < 0.15:
         return f"{number}%" if number.isascii() else f"{number}٪"
@@ -104,11 +100,18 @@ def _latin(rng: np.random.Generator) -> str:
     return f"({word})" if rng.random() < 0.4 else word
 
 
-def _vocalised(text: str, rng: np.random.Generator) -> str:
-    signs, share = "\u064e\u064f\u0650\u0652\u0651\u064b\u064e", rng.uniform(0.05, 0.8)
+def vocalised(text: str, rng: np.random.Generator, share: float) -> str:
+    """The text with vowel signs on a share, 0..1, of its letters."""
+    signs = "\u064e\u064f\u0650\u0652\u0651\u064b\u064e"
     return re.sub(
         "[\u0621-\u064a]", lambda m: m[0] + (signs[rng.integers(7)] if rng.random() < share else ""), text
     )
+
+
+def stretched(text: str, rng: np.random.Generator) -> str:
+    """The text with kashida between the first two letters that take it."""
+    between = "(?<=[بتثسشصضعغفقكلمنهي])(?=[بتثسشصضعغفقكلمنهيةار])"
+    return re.sub(between, "ـ" * int(rng.integers(1, 5)), text, count=1)
 
 
 ARABIC = Writing(
