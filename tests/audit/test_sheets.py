@@ -310,3 +310,14 @@ def test_a_workbook_that_breaks_off_is_refused(tmp_path: Path, part: str) -> Non
             cut.writestr(name, data[: len(data) // 2] if name == part else data)
     with pytest.raises(UsageError, match="cannot be read as a sheet"):
         read_sheet(tmp_path / "cut.xlsx")
+
+
+def test_a_name_is_one_person_however_its_letters_are_composed(given: Given) -> None:
+    double = next(line for line in sample_lines(given.library) if line.double)
+    said = Transcription(double.line_id, "Kew", "Zoë", audit_id=double.audit_id)
+    add_transcriptions(given.library, [said])
+    left = {
+        name: {line.line_id for line in open_lines(given.library, transcriber=name)}
+        for name in ("Ada", "Zoe\u0308")
+    }
+    assert left["Ada"] - left["Zoe\u0308"] == {double.line_id}
