@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal
 
 import click
+
+from flows.reports import write_report
 
 
 @click.command("eval")
@@ -64,21 +66,19 @@ def evaluate(
     from flows.progress import CountedProgress
     from ocr_core.audit import report
     from ocr_core.audit.evaluate import evaluate as measure
-    from ocr_core.exports.files import whole_file
     from ocr_core.recognizers.register import load_reader
+    from ocr_core.search.render import printable
 
     reader = load_reader(engine, device=device, decoding=decoding)
     with CountedProgress("measuring", "pages") as progress:
         found = measure(reader, places, only=only, images=images, worst=worst, progress=progress.at)
     if html is not None:
-        with whole_file(html.parent, PurePosixPath(html.name)) as out:
-            out.write(report.as_html(found).encode())
-        click.echo(f"The report is in {html}.", err=True)
+        write_report(html, report.as_html(found))
     if as_json:
         click.echo(json.dumps(report.as_json(found, lines=True), ensure_ascii=False))
     else:
         click.echo(report.as_text(found), nl=False)
     for omission in (*found.omissions, *found.unread):
         place = f"{omission.page} {omission.line}".strip()
-        click.echo(report.shown(f"{place}: {omission.reason}"), err=True)
+        click.echo(printable(f"{place}: {omission.reason}"), err=True)
     return 10 if found.pages_omitted else 0

@@ -114,7 +114,7 @@ def new_audit_id(library: Library, audit_id: str = "") -> str:
     """
     audit_id = names.run(audit_id or new_run_id())
     query = "SELECT count(*) FROM samples WHERE audit_id = $id"
-    if library.reading(lambda con: con.execute(query, {"id": audit_id}).fetchall())[0][0]:
+    if library.reading(lambda con: con.execute(query, {"id": audit_id}).fetchall(), results=False)[0][0]:
         raise UsageError(
             f"There is an audit {audit_id} already.", remedy="Leave --id out, or choose another."
         )

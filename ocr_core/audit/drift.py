@@ -271,7 +271,7 @@ def _rows(library: Library, by: str, measure: str, normalisation: str) -> tuple[
         SELECT * FROM told ORDER BY source, page_id
     """
     table = library.reading(
-        lambda con: con.sql(query, params={"normalisation": normalisation}).to_arrow_table()
+        lambda con: con.sql(query, params={"normalisation": normalisation}).to_arrow_table(), results=False
     )
     columns = {name: table[name].to_numpy(zero_copy_only=False) for name in table.column_names}
     newest: dict[str, Any] = {}

@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from ocr_core.audit.drift import Comparison, DriftReport
 from ocr_core.audit.intervals import Rate
-from ocr_core.audit.report import interval, rate_values, shown
+from ocr_core.audit.report import interval
 from ocr_core.audit.sample_report import table
 from ocr_core.errors import DriftError
+from ocr_core.search.render import printable
 
 
 def as_json(report: DriftReport) -> dict[str, Any]:
     """A comparison as plain values."""
-    return {
-        "by": report.by, "before": report.before, "after": report.after, "measure": report.measure,
-        "normalisation": report.normalisation, "alpha": report.alpha, "minimum": report.minimum,
-        "missing": list(report.missing),
-        "comparisons": [
-            {
-                "collection": c.collection, "lines": list(c.lines), "pages": list(c.pages),
-                "before": rate_values(c.before), "after": rate_values(c.after), "difference": rate_values(c.difference),
-                "p": c.p, "adjusted": c.adjusted, "verdict": c.verdict,
-            }
-            for c in report.comparisons
-        ],
-    }  # fmt: skip
+    return asdict(report)
 
 
 def as_text(report: DriftReport) -> str:
     """Tab-separated, a row for each collection."""
     rows = [_head(report), *[_row(comparison) for comparison in report.comparisons]]
-    return "\n".join("\t".join(map(shown, row)) for row in rows)
+    return "\n".join("\t".join(map(printable, row)) for row in rows)
 
 
 def as_markdown(report: DriftReport) -> str:
@@ -54,8 +44,8 @@ def fail_if_worse(report: DriftReport, above: float) -> None:
     if not alarms:
         return
     told = [
-        f"{shown(c.collection)}: {report.measure.upper()} rose by {_points(c.difference)} points, from "
-        f"{interval(c.before)} ({report.by} {shown(report.before)}) to {interval(c.after)} ({shown(report.after)}); "
+        f"{printable(c.collection)}: {report.measure.upper()} rose by {_points(c.difference)} points, from "
+        f"{interval(c.before)} ({report.by} {printable(report.before)}) to {interval(c.after)} ({printable(report.after)}); "
         f"p = {c.adjusted:.2g}, allowed are {100 * above:g} points."
         for c in alarms
     ]

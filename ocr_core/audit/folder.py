@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -110,24 +111,26 @@ def _pictures(
 ) -> Iterator[tuple[int, bytes, bytes | str]]:
     """Place among the rows, PNG of the line, JPEG of its context, or why there are none; page by page."""
     query = "SELECT * FROM pages WHERE page_id IN (SELECT unnest($pages))"
-    ids = list(dict.fromkeys(row["page_id"] for row in rows))
-    table = library.reading(lambda con: con.sql(query, params={"pages": ids}).to_arrow_table())
+    places: dict[str, list[int]] = defaultdict(list)
+    for place, row in enumerate(rows):
+        places[row["page_id"]].append(place)
+    table = library.reading(lambda con: con.sql(query, params={"pages": list(places)}).to_arrow_table())
     pages = {page["page_id"]: page for page in table.to_pylist(maps_as_pydicts="strict")}
-    for number, page_id in enumerate(ids, start=1):
+    for number, (page_id, own) in enumerate(places.items(), start=1):
         pixels: PageArray | None = None
         trouble = ""
         try:
             pixels = read_again(pages[page_id], library.places)
         except (LibraryError, PageError) as error:
             trouble = str(error)
-        for place, row in enumerate(rows):
-            if row["page_id"] == page_id:
-                if pixels is None:
-                    yield place, b"", trouble
-                else:
-                    line = cut_line(pixels, Box(row["x0"], row["y0"], row["x1"], row["y1"]))
-                    yield place, _encoded(line, "PNG"), _encoded(_context(pixels, row), "JPEG")
-        progress(number, len(ids))
+        for place in own:
+            row = rows[place]
+            if pixels is None:
+                yield place, b"", trouble
+            else:
+                line = cut_line(pixels, Box(row["x0"], row["y0"], row["x1"], row["y1"]))
+                yield place, _encoded(line, "PNG"), _encoded(_context(pixels, row), "JPEG")
+        progress(number, len(places))
 
 
 def _context(pixels: PageArray, row: Row) -> Image.Image:

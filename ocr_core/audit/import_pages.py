@@ -17,6 +17,12 @@ from ocr_core.library import Library
 
 _SAME_LINE: Final = 0.5  # intersection over union of boxes of the same line
 
+# Pages by the names of their files without suffixes, as `PurePath.stem` has them.
+_CALLED: Final = r"""
+SELECT page_id, source_path FROM pages
+WHERE regexp_replace(regexp_extract(source_path, '[^/]*$'), '(.)\.[^.]+$', '\1', 's') IN (SELECT unnest($stems))
+"""
+
 
 def import_pages(
     library: Library, places: Sequence[Path], transcriber: str, *, audit_id: str = ""
@@ -71,7 +77,8 @@ class _Known:
     """The lines of the library that some files may mean: those of today, and those drawn for an audit."""
 
     def __init__(self, library: Library, audit: str, pages: Sequence[TruthPage]) -> None:
-        paths = library.reading(lambda con: con.execute("SELECT page_id, source_path FROM pages").fetchall())
+        stems = sorted({stem for page in pages for stem in _stems(page)})
+        paths = library.reading(lambda con: con.execute(_CALLED, {"stems": stems}).fetchall())
         self._by_name: dict[str, set[str]] = defaultdict(set)
         for page_id, path in paths:
             self._by_name[PurePosixPath(path).stem].add(page_id)
@@ -116,8 +123,12 @@ class _Known:
         ]
 
     def _pages_called(self, page: TruthPage) -> set[str]:
-        stems = [*([page.image.stem] if page.image else []), page.path.stem]
-        return next((self._by_name[stem] for stem in stems if self._by_name.get(stem)), set())
+        return next((self._by_name[stem] for stem in _stems(page) if stem in self._by_name), set())
+
+
+def _stems(page: TruthPage) -> list[str]:
+    """What the scan of a page may be called, without suffix; the likeliest first."""
+    return [*([page.image.stem] if page.image else []), page.path.stem]
 
 
 def _own_id(line: TruthLine) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from ocr_core.audit.rates import (
     calibration_error,
     confusions,
     error_rates,
+    folded_score,
     page_rates,
     reliability,
     score_line,
@@ -36,9 +37,6 @@ from ocr_core.library.library import new_run_id
 
 DRAWN: Final = "drawn"
 """The label of the readings that were there when the sample was drawn."""
-_LEAST_SHARE: Final = (
-    0.5  # of a line's box that lies in the box of a drawn line, to be (part of) the same line
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +160,7 @@ def save_report(library: Library, report: SampleReport) -> str:
     rows = []
     for line, weight in zip(report.lines, weights, strict=True):
         for normalisation, fold in NORMALISATIONS.items():
-            score = replace(line.score, truth=fold(line.score.truth), reading=fold(line.score.reading))
-            score = score_line(score.page, score.line, score.truth, score.reading, score.confidence)
+            score = folded_score(line.score, fold)
             rows.append(_row(report, line, score, normalisation, float(weight)))
     report_id = new_run_id()
     library.append(report_id, "audits", rows)
@@ -247,7 +244,7 @@ def _by(
 def _folded(
     name: str, fold: Callable[[str], str], scores: Sequence[LineScore], weights: SampleWeights
 ) -> FoldedRates:
-    folded = [score_line(s.page, s.line, fold(s.truth), fold(s.reading), s.confidence) for s in scores]
+    folded = [folded_score(score, fold) for score in scores]
     cer = weights.clusters([s.edits for s in folded], [s.characters for s in folded])
     wer = weights.clusters([s.word_edits for s in folded], [s.words for s in folded])
     return FoldedRates(name, interval(cer), interval(wer))
@@ -270,7 +267,7 @@ def _written(library: Library, audit: str) -> dict[int, list[tuple[str, str, str
         FROM samples s JOIN ground_truth g USING (line_id, x0, y0, x1, y1)
         WHERE s.audit_id = $audit AND g.origin <> '{CORRECTION}' ORDER BY s.number, g.transcriber
     """
-    rows = library.reading(lambda con: con.execute(query, {"audit": audit}).fetchall())
+    rows = library.reading(lambda con: con.execute(query, {"audit": audit}).fetchall(), results=False)
     busy = Counter(name for _, name, _, _ in rows)
     written: dict[int, list[tuple[str, str, str]]] = defaultdict(list)
     for number, name, text, status in sorted(rows, key=lambda row: (row[0], -busy[row[1]], row[1])):

@@ -107,6 +107,11 @@ def score_line(page: str, line: str, truth: str, reading: str, confidence: float
     return LineScore(page, line, truth, reading, confidence, edits, word_edits)
 
 
+def folded_score(score: LineScore, fold: Callable[[str], str]) -> LineScore:
+    """The score of the same line when both texts are folded."""
+    return score_line(score.page, score.line, fold(score.truth), fold(score.reading), score.confidence)
+
+
 def page_rates(scores: Sequence[LineScore]) -> tuple[PageRates, ...]:
     """Sums by page, in the order in which pages first occur."""
     pages: dict[str, list[LineScore]] = {}
@@ -150,7 +155,7 @@ def folded_rates(
     """The rates that the same lines have when both texts are folded, for each folding."""
     found = []
     for name, fold in foldings.items():
-        folded = [score_line(s.page, s.line, fold(s.truth), fold(s.reading), s.confidence) for s in scores]
+        folded = [folded_score(score, fold) for score in scores]
         found.append(FoldedRates(name, *error_rates(page_rates(folded))))
     return tuple(found)
 

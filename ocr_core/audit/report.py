@@ -6,6 +6,7 @@ import base64
 import math
 import unicodedata
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,9 @@ from rapidfuzz.distance import Levenshtein
 
 from ocr_core.audit.evaluate import Evaluation
 from ocr_core.audit.intervals import Rate
-from ocr_core.audit.lines import Omission
-from ocr_core.audit.rates import Bin, Confusion, LineScore, PageRates
+from ocr_core.audit.rates import Bin, LineScore
 from ocr_core.records import GreyImage
+from ocr_core.search.render import printable
 
 _WIDEST = 1000
 """Pixels of a line's picture in the report."""
@@ -39,22 +40,20 @@ def as_json(evaluation: Evaluation, *, lines: bool = False) -> dict[str, Any]:
         "pages": len(evaluation.pages),
         "lines": len(evaluation.scores),
         "characters": sum(p.characters for p in evaluation.pages),
-        "cer": rate_values(evaluation.cer),
-        "wer": rate_values(evaluation.wer),
-        "folded": [
-            {"name": f.name, "cer": rate_values(f.cer), "wer": rate_values(f.wer)} for f in evaluation.folded
-        ],
+        "cer": asdict(evaluation.cer),
+        "wer": asdict(evaluation.wer),
+        "folded": [asdict(rates) for rates in evaluation.folded],
         "calibration_error": evaluation.calibration_error,
         "seconds": evaluation.seconds,
-        "by_page": [_page(p) for p in evaluation.pages],
-        "confusions": [confusion_values(c) for c in evaluation.confusions],
-        "reliability": [bin_values(b) for b in evaluation.reliability],
-        "worst": [line_values(w.score) for w in evaluation.worst],
-        "omissions": [omission_values(o) for o in evaluation.omissions],
-        "unread": [omission_values(o) for o in evaluation.unread],
+        "by_page": [asdict(p) | {"cer": p.cer, "wer": p.wer} for p in evaluation.pages],
+        "confusions": [asdict(c) for c in evaluation.confusions],
+        "reliability": [asdict(b) for b in evaluation.reliability],
+        "worst": [asdict(w.score) for w in evaluation.worst],
+        "omissions": [asdict(o) for o in evaluation.omissions],
+        "unread": [asdict(o) for o in evaluation.unread],
     }
     if lines:
-        values["by_line"] = [line_values(s) for s in evaluation.scores]
+        values["by_line"] = [asdict(s) for s in evaluation.scores]
     return values
 
 
@@ -62,7 +61,7 @@ def as_text(evaluation: Evaluation, most: int = 15) -> str:
     """Tab-separated rates of every page, then a summary; `most` confusions."""
     rows = ["page\tlines\tcharacters\tCER\tWER"]
     rows += [
-        f"{shown(p.page)}\t{p.lines}\t{p.characters}\t{p.cer:.4f}\t{p.wer:.4f}" for p in evaluation.pages
+        f"{printable(p.page)}\t{p.lines}\t{p.characters}\t{p.cer:.4f}\t{p.wer:.4f}" for p in evaluation.pages
     ]
     stamp = evaluation.engine
     settings = ", ".join(f"{key} {value[:12]}" for key, value in stamp.settings)
@@ -142,11 +141,6 @@ def _shortened(text: str) -> str:
     return text if len(text) <= _LONGEST_LABEL else text[: _LONGEST_LABEL - 1] + "…"
 
 
-def shown(text: str) -> str:
-    """Text as a terminal may show it: no control characters."""
-    return "".join("�" if unicodedata.category(c).startswith("C") else c for c in text)
-
-
 def differences(score: LineScore) -> Iterator[tuple[str, str, str]]:
     """A line in pieces (kind, truth, reading), kind being `equal`, `replace`, `delete` or `insert`."""
     for code in Levenshtein.opcodes(score.truth, score.reading):
@@ -172,36 +166,3 @@ def plot_points(bins: Sequence[Bin]) -> list[tuple[float, float, float, Bin]]:
     return [
         (b.confidence * PLOT, (1 - b.right) * PLOT, 2 + 7 * math.sqrt(b.characters / most), b) for b in bins
     ]
-
-
-def rate_values(rate: Rate) -> dict[str, float | None]:
-    return {"value": rate.value, "low": rate.low, "high": rate.high}
-
-
-def _page(page: PageRates) -> dict[str, Any]:
-    return {
-        "page": page.page, "lines": page.lines, "characters": page.characters, "edits": page.edits, "words": page.words,
-        "word_edits": page.word_edits, "cer": page.cer, "wer": page.wer,
-    }  # fmt: skip
-
-
-def confusion_values(confusion: Confusion) -> dict[str, Any]:
-    return {"truth": confusion.truth, "reading": confusion.reading, "count": confusion.count}
-
-
-def bin_values(bin_: Bin) -> dict[str, Any]:
-    return {
-        "low": bin_.low, "high": bin_.high, "lines": bin_.lines, "characters": bin_.characters,
-        "confidence": bin_.confidence, "right": bin_.right,
-    }  # fmt: skip
-
-
-def line_values(score: LineScore) -> dict[str, Any]:
-    return {
-        "page": score.page, "line": score.line, "truth": score.truth, "reading": score.reading,
-        "confidence": score.confidence, "edits": score.edits,
-    }  # fmt: skip
-
-
-def omission_values(omission: Omission) -> dict[str, Any]:
-    return {"page": omission.page, "line": omission.line, "reason": omission.reason}

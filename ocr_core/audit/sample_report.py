@@ -4,30 +4,26 @@ itself."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from ocr_core.audit.charts import forest
-from ocr_core.audit.measure import AuditedLine, Estimate, People, SampleReport
+from ocr_core.audit.measure import AuditedLine, Estimate, SampleReport
 from ocr_core.audit.report import (
     PLOT,
-    bin_values,
-    confusion_values,
     differences,
     interval,
-    line_values,
-    omission_values,
     percent,
     picture_uri,
     plot_points,
-    rate_values,
-    shown,
     templates,
     visible,
 )
 from ocr_core.library import Library
 from ocr_core.pipeline.line_pictures import cut_lines
+from ocr_core.search.render import printable
 
 _MANY_CONFUSIONS = 60
 _FEW_CONFUSIONS = 15
@@ -41,24 +37,20 @@ def as_json(report: SampleReport, *, lines: bool = False) -> dict[str, Any]:
         "label": report.label,
         "made_at": report.made_at.isoformat(),
         "covered": report.covered,
-        "overall": _estimate(report.overall),
-        "folded": [
-            {"name": f.name, "cer": rate_values(f.cer), "wer": rate_values(f.wer)} for f in report.folded
-        ],
-        "strata": [_estimate(e) for e in report.strata],
-        "parts": {name: [_estimate(e) for e in part] for name, part in report.parts.items()},
+        "overall": asdict(report.overall),
+        "folded": [asdict(rates) for rates in report.folded],
+        "strata": [asdict(e) for e in report.strata],
+        "parts": {name: [asdict(e) for e in part] for name, part in report.parts.items()},
         "calibration_error": report.calibration_error,
-        "reliability": [bin_values(b) for b in report.reliability],
-        "confusions": [confusion_values(c) for c in report.confusions],
-        "worst": [line_values(line.score) for line in report.worst],
-        "illegible": [omission_values(o) for o in report.illegible],
+        "reliability": [asdict(b) for b in report.reliability],
+        "confusions": [asdict(c) for c in report.confusions],
+        "worst": [asdict(line.score) for line in report.worst],
+        "illegible": [asdict(o) for o in report.illegible],
         "waiting": report.waiting,
-        "people": _people(report.people),
+        "people": asdict(report.people) if report.people else None,
     }
     if lines:
-        values["by_line"] = [
-            line_values(line.score) | {"transcriber": line.transcriber} for line in report.lines
-        ]
+        values["by_line"] = [asdict(line.score) | {"transcriber": line.transcriber} for line in report.lines]
     return values
 
 
@@ -66,13 +58,13 @@ def as_text(report: SampleReport) -> str:
     """Tab-separated rates: the library, its strata and parts, with less told apart, and of the people."""
     rows = ["of\tname\tpages\tlines\tCER\tWER"]
     rows += [
-        f"{kind}\t{shown(e.name)}\t{e.pages}\t{e.lines}\t{interval(e.cer)}\t{interval(e.wer)}"
+        f"{kind}\t{printable(e.name)}\t{e.pages}\t{e.lines}\t{interval(e.cer)}\t{interval(e.wer)}"
         for kind, e in _estimates(report)
     ]
     rows += [f"overall\t{f.name}\t\t\t{interval(f.cer)}\t{interval(f.wer)}" for f in report.folded]
     if report.people:
         p = report.people
-        names = shown(", ".join(p.names))
+        names = printable(", ".join(p.names))
         rows.append(f"people\t{names} disagree\t\t{p.lines}\t{interval(p.cer)}\t{interval(p.wer)}")
     return "\n".join(rows) + "\n"
 
@@ -197,22 +189,6 @@ def _place(line: AuditedLine) -> str:
     )
 
 
-def _estimate(estimate: Estimate) -> dict[str, Any]:
-    return {
-        "name": estimate.name, "pages": estimate.pages, "lines": estimate.lines, "characters": estimate.characters,
-        "share": estimate.share, "cer": rate_values(estimate.cer), "wer": rate_values(estimate.wer),
-    }  # fmt: skip
-
-
-def _people(people: People | None) -> dict[str, Any] | None:
-    if people is None:
-        return None
-    return {
-        "lines": people.lines, "names": list(people.names), "differing": people.differing,
-        "cer": rate_values(people.cer), "wer": rate_values(people.wer),
-    }  # fmt: skip
-
-
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table; cells are texts and mean nothing to Markdown."""
     if not rows:
@@ -224,4 +200,4 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _plain(text: str) -> str:
     """Text that Markdown takes for nothing else: every sign that means something within a line becomes an entity."""
-    return "".join(f"&#{ord(c)};" if c in "\\`*_[]<>|~&" else c for c in shown(text))
+    return "".join(f"&#{ord(c)};" if c in "\\`*_[]<>|~&" else c for c in printable(text))

@@ -116,7 +116,13 @@ def read_sheet(path: Path) -> list[SheetRow]:
     """
     try:
         table = _xlsx_rows(path) if path.suffix.lower() == ".xlsx" else _csv_rows(path)
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
+    except (
+        OSError,
+        zipfile.BadZipFile,
+        KeyError,
+        ValueError,
+        SyntaxError,
+    ) as error:  # XML errors are SyntaxErrors
         raise UsageError(
             f"{path} cannot be read as a sheet: {error}",
             remedy="Save it again as CSV (UTF-8) or as XLSX, and import that.",

@@ -70,7 +70,7 @@ def pilot_of(library: Library) -> Pilot | None:
         SEMI JOIN (FROM sizes ORDER BY told_at DESC LIMIT 1) USING (audit_id, label) WHERE normalisation = $raw
     """
     parameters = {"raw": RAW, "lines": _LEAST_LINES, "pages": _LEAST_PAGES}
-    rows = library.reading(lambda con: con.execute(query, parameters).fetchall())
+    rows = library.reading(lambda con: con.execute(query, parameters).fetchall(), results=False)
     chars = np.array([row[2] for row in rows], dtype=np.float64)
     edits = np.array([row[3] for row in rows], dtype=np.float64)
     if not chars.sum() or not edits.sum():

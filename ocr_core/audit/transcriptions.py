@@ -114,7 +114,10 @@ def samples(library: Library) -> list[SampleSummary]:
           count(*) FILTER ("double"), count(*) FILTER ("double" AND people > 1)
         FROM samples JOIN written USING (audit_id, number) GROUP BY audit_id ORDER BY max(created_at) DESC, audit_id
     """
-    return [SampleSummary(*row) for row in library.reading(lambda con: con.execute(query).fetchall())]
+    return [
+        SampleSummary(*row)
+        for row in library.reading(lambda con: con.execute(query).fetchall(), results=False)
+    ]
 
 
 def sample_lines(library: Library, audit_id: str = "") -> list[SampleLine]:
@@ -135,7 +138,7 @@ def open_lines(library: Library, audit_id: str = "", *, transcriber: str = "") -
             person only.
 
     Raises:
-        UsageError: there is no such sample.
+        UsageError: there is no such sample, or the name is none.
     """
     where = f"""
         (SELECT count(DISTINCT g.transcriber) FROM ({_WRITTEN}) g
@@ -145,7 +148,7 @@ def open_lines(library: Library, audit_id: str = "", *, transcriber: str = "") -
           WHERE g.line_id = s.line_id AND (g.x0, g.y0, g.x1, g.y1) = (s.x0, s.y0, s.x1, s.y1)
           AND g.transcriber = $transcriber)
     """
-    return _sample(library, audit_id, where, transcriber=transcriber)
+    return _sample(library, audit_id, where, transcriber=one_line(transcriber))
 
 
 def newest_sample(library: Library, audit_id: str = "") -> str:
@@ -250,7 +253,10 @@ def _places(library: Library, wanted: Sequence[Transcription]) -> dict[tuple[str
     if not queries:
         return {}
     query = " UNION ALL BY NAME ".join(queries)
-    found = library.reading(lambda con: con.sql(query, params=values).to_arrow_table()).to_pylist()
+    table = library.reading(
+        lambda con: con.sql(query, params=values).to_arrow_table(), results=bool(asked["lines"])
+    )
+    found = table.to_pylist()
     places = {(row.pop("audit_id"), row["line_id"]): row for row in found}
     for t in wanted:
         if (t.audit_id, t.line_id) not in places:
@@ -266,7 +272,7 @@ def _sample(library: Library, audit_id: str, where: str, **parameters: str) -> l
     audit = newest_sample(library, audit_id)
     query = f"SELECT * FROM samples s WHERE audit_id = $audit AND {where} ORDER BY number"
     table = library.reading(
-        lambda con: con.sql(query, params={"audit": audit, **parameters}).to_arrow_table()
+        lambda con: con.sql(query, params={"audit": audit, **parameters}).to_arrow_table(), results=False
     )
     return [_sample_line(row) for row in table.to_pylist()]
 

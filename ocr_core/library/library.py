@@ -337,13 +337,14 @@ class Library:
         self, collection: str | None = None, *, ids: Sequence[str] | None = None
     ) -> list[StoredDocument]:
         """The documents, or those with one of these ids, by path."""
-        query = """
+        chosen = {} if ids is None else {"ids": list(ids)}
+        query = f"""
             SELECT doc_id, collection, source_path, root, media_type, pages, size_bytes, copies, copy_roots
             FROM documents WHERE ($collection IS NULL OR collection = $collection)
-              AND ($ids IS NULL OR list_contains($ids, doc_id))
+              {"AND doc_id IN (SELECT unnest($ids))" if chosen else ""}
             ORDER BY source_path, root, doc_id
         """
-        rows = self._table(query, collection=collection, ids=None if ids is None else list(ids)).to_pylist()
+        rows = self._table(query, collection=collection, **chosen).to_pylist()
         return [
             StoredDocument(**row | {"copies": tuple(zip(row.pop("copy_roots"), row["copies"], strict=True))})
             for row in rows
@@ -377,16 +378,19 @@ class Library:
         """
         return self.reading(lambda con: stored_page(con, self.root, name))
 
-    def reading(self, read: Callable[[duckdb.DuckDBPyConnection], _T]) -> _T:
+    def reading(self, read: Callable[[duckdb.DuckDBPyConnection], _T], *, results: bool = True) -> _T:
         """What `read` makes of a connection to the newest version, which is closed afterwards. It may be called
         twice (see `_again`).
+
+        Args:
+            results: see `Snapshot.connect`.
 
         Raises:
             LibraryError: a file is missing or damaged.
         """
 
         def once() -> _T:
-            with closing(self.snapshot().connect()) as con:
+            with closing(self.snapshot().connect(results=results)) as con:
                 return read(con)
 
         return self._again(once)

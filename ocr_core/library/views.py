@@ -113,6 +113,9 @@ QUALIFY created_at = max(created_at) OVER (PARTITION BY audit_id, label)
 }
 
 
+_OF_RESULTS: Final = frozenset({"pages", "lines"})
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """The files of one version of a library. They stay on disk for the grace time of compaction at least."""
@@ -131,11 +134,12 @@ class Snapshot:
         """Every row of a data set, with the columns and types of its schema; missing columns are NULL."""
         return open_files(self.root, name, self.files(name))
 
-    def connect(self, *, memory_limit: str | None = None) -> duckdb.DuckDBPyConnection:
+    def connect(self, *, memory_limit: str | None = None, results: bool = True) -> duckdb.DuckDBPyConnection:
         """An in-memory DuckDB connection with the views. The caller closes it.
 
         Args:
             memory_limit: as DuckDB writes it, e.g. "1GiB"; None leaves DuckDB's own.
+            results: with the views `pages` and `lines`, for which the ids of all pages are read.
         """
         con = duckdb.connect(":memory:")
         con.execute("SET TimeZone = 'UTC'")
@@ -144,8 +148,11 @@ class Snapshot:
             con.execute("SET memory_limit = $limit", {"limit": memory_limit})
         for name in SCHEMAS:
             con.register(f"{name}_history", self.dataset(name))
-        con.execute(_SUPERSEDED)
+        if results:
+            con.execute(_SUPERSEDED)
         for name, query in _VIEWS.items():
+            if name in _OF_RESULTS and not results:
+                continue
             columns = ", ".join(f'"{column}"' for column in SCHEMAS[name].names)
             con.execute(f"CREATE VIEW {name} AS {query.format(columns=columns)}")
         return con

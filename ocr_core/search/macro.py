@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any, Final
 
 import duckdb
@@ -58,12 +59,8 @@ def _row(place: int, hit: Hit) -> dict[str, Any]:
         "score": hit.score,
         "edits": hit.edits,
         **{name: getattr(hit, name) for name in f"{places} {contents}".split()},
-        **_sides(hit.box),
+        **asdict(hit.box),
         "snippet": hit.snippet,
         "spans": [list(span) for span in hit.spans],
-        "words": [{"word": word.text, **_sides(word.box)} for word in hit.words],
+        "words": [{"word": word.text, **asdict(word.box)} for word in hit.words],
     }
-
-
-def _sides(box: Any) -> dict[str, int]:
-    return {side: getattr(box, side) for side in ("x0", "y0", "x1", "y1")}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -177,22 +178,14 @@ class Reader:
             self._lines[engine] = load_reader(engine, device=self._device)
         return self._lines[engine]
 
-    def _one_at_a_time(self) -> _Turn:
-        return _Turn(self._turn)
-
-
-class _Turn:
-    """Holds a lock, or says that it is busy."""
-
-    def __init__(self, lock: threading.Lock) -> None:
-        self._lock = lock
-
-    def __enter__(self) -> None:
-        if not self._lock.acquire(timeout=WAIT_S):
+    @contextmanager
+    def _one_at_a_time(self) -> Iterator[None]:
+        if not self._turn.acquire(timeout=WAIT_S):
             raise UsageError("Another picture is being read.", remedy="Try again in a moment.")
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
+        try:
+            yield
+        finally:
+            self._turn.release()
 
 
 def _stored(data: bytes, folder: str) -> SourceFile:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -69,7 +70,7 @@ def crop(here: Here, page: PageId, x0: int, y0: int, x1: int, y1: int) -> Respon
     return _jpeg(here, page, lambda row: here.pictures.crop(row, Box(x0, y0, x1, y1)))
 
 
-def _jpeg(here: Shared, page: str, make: Any) -> Response:
+def _jpeg(here: Shared, page: str, make: Callable[[Row], bytes]) -> Response:
     row = page_row(here, page)
     try:
         return Response(make(row), media_type="image/jpeg", headers=_AGE)

@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from ocr_core.errors import PageError
+from ocr_core.exports.model import inside
 from ocr_core.exports.pictures import Pictures
 from ocr_core.pipeline.line_pictures import cut_line
 from ocr_core.pipeline.page_pictures import Elsewhere
@@ -117,7 +118,7 @@ def _reduced(data: bytes, longest: int, rotation: int | None) -> bytes:
 
 def _cropped(data: bytes, box: Box, rotation: int | None) -> bytes:
     with _opened(data) as image:
-        box = turned_box(_inside(box, image.width, image.height), image.width, image.height, rotation)
+        box = turned_box(inside(box, Box(0, 0, *image.size)), *image.size, rotation)
         picture = cut_line(np.asarray(turned_image(image, rotation)), box)
     picture.thumbnail((12 * CROP_HEIGHT, CROP_HEIGHT))
     return _jpeg(picture)
@@ -128,11 +129,6 @@ def _opened(data: bytes) -> Image.Image:
         return Image.open(io.BytesIO(data))
     except (OSError, Image.DecompressionBombError) as error:
         raise PageError("undecodable", str(error), remedy="Scan the page again.") from None
-
-
-def _inside(box: Box, width: int, height: int) -> Box:
-    x0, y0 = min(max(box.x0, 0), width - 1), min(max(box.y0, 0), height - 1)
-    return Box(x0, y0, max(x0 + 1, min(box.x1, width)), max(y0 + 1, min(box.y1, height)))
 
 
 def _jpeg(image: Image.Image) -> bytes:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from PIL import Image
 
+from ocr_core.exports.turned import turned_box as about_origin
 from ocr_core.records import Box
 
 _TRANSPOSED = {
@@ -27,14 +28,8 @@ def turned_box(box: Box, width: int, height: int, rotation: int | None) -> Box:
     Args:
         width, height: of the page as it lies in the file.
     """
-    match rotation:
-        case 90:
-            return Box(height - box.y1, box.x0, height - box.y0, box.x1)
-        case 180:
-            return Box(width - box.x1, height - box.y1, width - box.x0, height - box.y0)
-        case 270:
-            return Box(box.y0, width - box.x1, box.y1, width - box.x0)
-    return box
+    turned, sheet = (about_origin(one, rotation or 0) for one in (box, Box(0, 0, width, height)))
+    return Box(turned.x0 - sheet.x0, turned.y0 - sheet.y0, turned.x1 - sheet.x0, turned.y1 - sheet.y0)
 
 
 def svg_transform(width: int, height: int, rotation: int | None) -> str:

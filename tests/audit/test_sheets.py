@@ -6,6 +6,7 @@ import csv
 import hashlib
 import json
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -295,3 +296,28 @@ def test_transcriptions_are_checked(given: Given) -> None:
     assert len(open_lines(given.library, transcriber="Ada")) == 12  # a correction is no blind transcription
     with pytest.raises(UsageError, match="no audit 'autumn'"):
         open_lines(given.library, "autumn")
+
+
+@pytest.mark.parametrize("part", ["xl/workbook.xml", "xl/worksheets/sheet1.xml"])
+def test_a_workbook_that_breaks_off_is_refused(tmp_path: Path, part: str) -> None:
+    write_xlsx(tmp_path / "whole.xlsx", [{"id": "1", "text": "Kew"}], tmp_path)
+    with (
+        zipfile.ZipFile(tmp_path / "whole.xlsx") as whole,
+        zipfile.ZipFile(tmp_path / "cut.xlsx", "w") as cut,
+    ):
+        for name in whole.namelist():
+            data = whole.read(name)
+            cut.writestr(name, data[: len(data) // 2] if name == part else data)
+    with pytest.raises(UsageError, match="cannot be read as a sheet"):
+        read_sheet(tmp_path / "cut.xlsx")
+
+
+def test_a_name_is_one_person_however_its_letters_are_composed(given: Given) -> None:
+    double = next(line for line in sample_lines(given.library) if line.double)
+    said = Transcription(double.line_id, "Kew", "Zoë", audit_id=double.audit_id)
+    add_transcriptions(given.library, [said])
+    left = {
+        name: {line.line_id for line in open_lines(given.library, transcriber=name)}
+        for name in ("Ada", "Zoe\u0308")
+    }
+    assert left["Ada"] - left["Zoe\u0308"] == {double.line_id}

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from flows.commands.audit.options import JSON, LIBRARY
+from flows.reports import write_report
 
 
 @click.command("import")
@@ -95,14 +96,10 @@ def report(
     found = measure_sample(opened, audit_id, label=label, worst=worst)
     if not dry_run:
         save_report(opened, found)
-    for path, write in (
-        (html, lambda: sample_report.as_html(found, opened)),
-        (markdown, lambda: sample_report.as_markdown(found)),
-    ):
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(write(), "utf-8")
-            click.echo(f"The report is in {path}.", err=True)
+    if html is not None:
+        write_report(html, sample_report.as_html(found, opened))
+    if markdown is not None:
+        write_report(markdown, sample_report.as_markdown(found))
     if as_json:
         click.echo(json.dumps(sample_report.as_json(found, lines=True), ensure_ascii=False))
     else:
@@ -185,8 +182,7 @@ def drift(
         minimum=minimum / 100,
     )
     if markdown is not None:
-        markdown.parent.mkdir(parents=True, exist_ok=True)
-        markdown.write_text(drift_report.as_markdown(found), "utf-8")
+        write_report(markdown, drift_report.as_markdown(found))
     click.echo(
         json.dumps(drift_report.as_json(found), ensure_ascii=False)
         if as_json
