@@ -10,6 +10,7 @@ import sys
 import click
 
 from flows.commands.audit import audit
+from flows.commands.dismiss import dismiss
 from flows.commands.doctor import doctor
 from flows.commands.evaluate import evaluate
 from flows.commands.export import export
@@ -58,7 +59,7 @@ def cli(context: click.Context, verbose: int) -> None:
 
 cli.add_under(
     {
-        "Digitise": (run, status, retry, doctor),
+        "Digitise": (run, status, retry, dismiss, doctor),
         "Look": (search, show, serve, sql, export),
         "Prove": (audit, evaluate),
         "Models": (models, train, recognize, eval_glyphs),

@@ -32,18 +32,23 @@ def recognize(
     """Read pictures that each show one character or one line; folders stand for the pictures in them.
 
     Prints the path, the text and the confidence of each. Exit code 10 if a picture could not be read; they are named.
+    Whole pages are for `warraq run`, which finds their lines first.
     """
-    from ocr_core.pipeline.recognize import read_pictures
+    from ocr_core.pipeline.recognize import SEVERAL_LINES, read_pictures
     from ocr_core.recognizers.register import load_reader
     from ocr_core.records import Failure
 
     reader = load_reader(engine, device=device, decoding=decoding)  # type: ignore[arg-type]
-    failed = 0
+    failed = pages = 0
     for answer in read_pictures(reader, images, alternatives=top):
         if isinstance(answer, Failure):
             failed += 1
             click.echo(f"{answer.source_path} ({answer.kind}): {answer.message} {answer.remedy}", err=True)
             continue
+        if SEVERAL_LINES in answer.transcript.flags:
+            pages += 1
+            if pages == 1:
+                click.echo(_not_a_page(answer.path, engine), err=True)
         if as_json:
             values = {
                 "path": answer.path,
@@ -60,7 +65,17 @@ def recognize(
             others = "".join(f"\t{a.text} {a.probability:.3f}" for a in answer.alternatives)
             place = answer.path if answer.page == 1 else f"{answer.path}#{answer.page}"
             click.echo(f"{place}\t{answer.transcript.text}\t{answer.transcript.confidence:.3f}{others}")
+    if pages > 1:
+        click.echo(f"{pages} such pictures show several lines.", err=True)
     return 10 if failed else 0
+
+
+def _not_a_page(path: str, engine: str) -> str:
+    read = "one character" if engine.startswith("glyphs") else "one line"
+    return (
+        f"{path} shows several lines and was read as {read}, so do not trust the text. Whole pages are read by: "
+        "warraq run PAGE --library DIR"
+    )
 
 
 @click.command("eval-glyphs")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -247,7 +248,11 @@ def retry(obj: dict[str, Any], library: Path, as_json: bool) -> int:
     )
     for failure in opened.open_failures():
         if failure in before:  # as often tried as before
-            click.echo(f"not tried: {failure.source_path} is no longer there, or is left out now.", err=True)
+            click.echo(
+                f"not tried: {failure.source_path} is no longer there, or is left out now. If it is gone for good: "
+                f"warraq dismiss {shlex.quote(failure.source_path)} --library {shlex.quote(str(library))} --reason TEXT",
+                err=True,
+            )
     return code
 
 

@@ -24,8 +24,10 @@ def status(library: Path, as_json: bool) -> None:
     """What the library holds: pages by collection and status, what waits and why, what failed and what to do."""
     from ocr_core.library import Library
     from ocr_core.library import status as status_of
+    from ocr_core.pipeline.gone import gone
 
-    report = status_of(Library.open(library.absolute()))
+    opened = Library.open(library.absolute())
+    report = status_of(opened)
     if as_json:
         click.echo(json.dumps(report, ensure_ascii=False, default=str))
         return
@@ -42,8 +44,17 @@ def status(library: Path, as_json: bool) -> None:
         click.echo(
             f"failed ({row['attempts']}×): {row['source_path']}{number} ({row['kind']}): {row['message']} {row['remedy']}"
         )
+    place = shlex.quote(str(library))
     if report["failures"]:
-        click.echo(f"Try them again: warraq retry --library {shlex.quote(str(library))}", err=True)
+        click.echo(f"Try them again: warraq retry --library {place}", err=True)
+    if missing := gone(opened, report["failures"]):
+        click.echo(
+            f"{counted(len(missing), 'failure')} of files that are no longer there. If they are gone for good: "
+            f"warraq dismiss --missing --library {place} --reason TEXT",
+            err=True,
+        )
+    if report["dismissed"]:
+        click.echo(f"{counted(len(report['dismissed']), 'failure')} dismissed: see --json", err=True)
     if last := report["last_run"]:
         click.echo(
             f"last run: {last['run_id']} {last['state']}, started {last['started_at']:%Y-%m-%d %H:%M} UTC",

@@ -119,6 +119,7 @@ FAILURES: Final = pa.schema(
         ("message", pa.string()),
         ("remedy", pa.string()),
         ("attempts", pa.int32()),  # within this run
+        ("dismissed", pa.string()),  # in a row that takes the failure off the list: the reason; else NULL
         *_TAIL,
     ]
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ocr_core.library.dismissal import DISMISSED
 from ocr_core.library.library import Library
 
 COLLECTIONS = """
@@ -29,7 +30,7 @@ _PENDING = (
     "SELECT reason, count(*) AS pages FROM pages WHERE status = 'pending' GROUP BY reason ORDER BY reason"
 )
 _FAILURES = """
-SELECT collection, source_path, page_number, stage, kind, message, remedy, attempts, run_id
+SELECT collection, source_path, page_number, stage, kind, message, remedy, attempts, run_id, page_id, doc_id
 FROM failures ORDER BY collection, source_path, page_number
 """
 _LAST_RUN = "SELECT * FROM runs ORDER BY started_at DESC, run_id DESC LIMIT 1"
@@ -43,9 +44,11 @@ def status(library: Library) -> dict[str, Any]:
 
     Returns:
         `collections`: a row each with documents, pages = done + blank + failed + pending, and lines;
-        `pending`: pages by the reason they wait; `failures`: those that stand; `last_run`: its row, or None.
+        `pending`: pages by the reason they wait; `failures`: those that stand; `dismissed`: those taken off the list, with
+        reason and time; `last_run`: its row, or None.
     """
-    queries = {"collections": COLLECTIONS, "pending": _PENDING, "failures": _FAILURES, "runs": _LAST_RUN}
+    queries = {"collections": COLLECTIONS, "pending": _PENDING, "failures": _FAILURES, "dismissed": DISMISSED}
+    queries["runs"] = _LAST_RUN
     rows = library.reading(
         lambda con: {
             name: con.sql(query).to_arrow_table().to_pylist(maps_as_pydicts="strict")

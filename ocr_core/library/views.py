@@ -11,7 +11,7 @@ Two relations per data set: `pages_history` holds every published row, `pages` w
 - documents: one row per content, `copies` being every other path it was found under.
 - failures: one row per page or file that still stands failed; `attempts` summed over the runs since. A page's
   failure ends with a newer result of the page or with other content under its path; a file's failure with a
-  newer document at its path.
+  newer document at its path; either when it is dismissed (see `dismissal`).
 - runs: the newest record of each run.
 - ground_truth: the newest words of each person about a line (corrections, written with the reading in sight, apart).
 - samples: all rows. audits: the newest report of each audit and label.
@@ -83,9 +83,13 @@ opened AS (
   SELECT collection, source_path, doc_id, created_at FROM documents_history
   UNION ALL
   SELECT collection, unnest(copies), doc_id, created_at FROM documents_history),
+dismissals AS (
+  SELECT subject, max(created_at) AS said_at FROM keyed WHERE dismissed <> '' GROUP BY subject),
 standing AS (
   SELECT * FROM keyed k
   WHERE NOT EXISTS (
+    SELECT 1 FROM dismissals d WHERE d.subject = k.subject AND d.said_at >= k.created_at)
+  AND NOT EXISTS (
     SELECT 1 FROM results r WHERE r.page_id = k.page_id AND r.seen_at >= k.created_at)
   AND NOT EXISTS (
     SELECT 1 FROM opened o

@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
+
+from flows.cli import cli
 
 GOOD = 4
 
@@ -103,6 +106,26 @@ def test_a_retry_reads_what_was_mended_and_names_what_is_gone(
     assert (process.returncode, account["done"], account["failed"]) == (0, 1, 0), messages
     assert "not tried: gone.jpg is no longer there" in messages
     assert "letter_1.jpg is no longer" not in messages
+    assert "warraq dismiss gone.jpg" in messages
+
+    answer = warraq("status", tmp_path)
+    assert "failed (1×): gone.jpg" in answer.stdout
+    assert "warraq dismiss --missing" in answer.stderr
+    answer = warraq("dismiss", tmp_path, "--missing", "--reason", "a torn duplicate")
+    assert answer.stdout == "gone.jpg\tempty\tdismissed\n"
+    answer = warraq("status", tmp_path)
+    assert "gone.jpg" not in answer.stdout
+    assert "1 failure dismissed" in answer.stderr
+    (told,) = json.loads(warraq("status", tmp_path, "--json").stdout)["dismissed"]
+    assert (told["source_path"], told["reason"]) == ("gone.jpg", "a torn duplicate")
+    assert "nothing to retry" in warraq("retry", tmp_path).stderr
+
+
+def warraq(command: str, folder: Path, *arguments: str) -> Result:
+    library = str(folder / "library")
+    return CliRunner().invoke(
+        cli, [command, "--library", library, *arguments], standalone_mode=False, catch_exceptions=False
+    )
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may enter every folder")

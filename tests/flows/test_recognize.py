@@ -49,6 +49,17 @@ def test_pictures_are_read_and_what_cannot_be_is_named(pictures: Path, start: St
     assert "Traceback" not in messages
 
 
+def test_a_whole_page_is_told_from_a_line(samples: Path, pictures: Path, start: Start) -> None:
+    pages = sorted((samples / "letters").glob("*.jpg"))[:2]
+    code, out, messages = run(start, "recognize", *pages, pictures / "a.png", "--json")
+    assert code == 0
+    flags = [json.loads(line)["flags"] for line in out.splitlines()]
+    assert flags == [["several-lines"], ["several-lines"], []]
+    assert messages.count(pages[0].name) == 1
+    assert "read as one character" in messages and "warraq run PAGE --library DIR" in messages
+    assert "2 such pictures" in messages
+
+
 def test_errors_have_their_exit_codes(pictures: Path, tmp_path: Path, start: Start) -> None:
     (tmp_path / "empty").mkdir()
     assert run(start, "recognize", tmp_path / "empty")[0] == 2

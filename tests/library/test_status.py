@@ -41,4 +41,4 @@ def test_sums(tmp_path: Path) -> None:
 
 def test_empty(tmp_path: Path) -> None:
     sums = status(Library.create(tmp_path / "l"))
-    assert sums == {"collections": [], "pending": [], "failures": [], "last_run": None}
+    assert sums == {"collections": [], "pending": [], "failures": [], "dismissed": [], "last_run": None}
