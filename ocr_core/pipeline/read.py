@@ -152,7 +152,7 @@ class PageReader:
         for script, engine in self._engines.items():
             if not isinstance(engine, PageRecognizer):
                 continue
-            pages = [r.page for r in routed if set(r.scripts) == {script} and r.page.picture is not None]
+            pages = [r.page for r in routed if set(r.scripts) == {script} and r.page.pictures]
             for page, found in zip(pages, read_whole_pages(engine, pages, script), strict=True):
                 name = page.page.page_id
                 if isinstance(found, Failure):
