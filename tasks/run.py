@@ -117,7 +117,7 @@ class Run:
 
     def close(self) -> None:
         if self._workshop is not None:
-            self._workshop.__exit__(None, None, None)
+            self._workshop.close()
         self.progress.stop()
 
 
