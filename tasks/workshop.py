@@ -83,6 +83,8 @@ class Workshop:
         self._coming = in_batches(coming, plan.pages_to_do, together, readers)
         self._most_ahead = max(PAGES_AHEAD, 3 * self._pool.workers, 2 * together)
         self._ahead: deque[Batch] = deque()
+        self._begun_all = False
+        self._then: Callable[[], None] = lambda: None
         self._fill()
 
     def __enter__(self) -> Self:
@@ -91,7 +93,20 @@ class Workshop:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._stack.close()
+
+    def when_all_is_begun(self, then: Callable[[], None]) -> None:
+        """Have `then` called, once, as soon as every page of the plan is under way."""
+        self._then = then
+        self._call_then()
+
+    def _call_then(self) -> None:
+        if self._begun_all:
+            then, self._then = self._then, lambda: None
+            then()
 
     def wait_for_models(self) -> None:
         """Return once the models are loaded.
@@ -108,7 +123,12 @@ class Workshop:
             self._fill()
 
     def _fill(self) -> None:
-        while self._pages_ahead() < self._most_ahead and (next_units := next(self._coming, None)):
+        while self._pages_ahead() < self._most_ahead:
+            next_units = next(self._coming, None)
+            if next_units is None:
+                self._begun_all = True
+                self._call_then()
+                return
             batch = Batch(next_units, [self._pool.submit(unit) for unit in next_units])
             batch.results = self._readers.submit(self._read, batch)
             self._ahead.append(batch)

@@ -13,12 +13,18 @@ import queue
 import signal
 import sys
 import threading
-from typing import TextIO
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, TextIO
 from uuid import UUID
 
 from flows.local_prefect import configure, importing
 from ocr_core.pipeline.account import Account
 from ocr_core.records import Failure, PageResult
+
+if TYPE_CHECKING:
+    from ocr_core.pipeline.shards import Shard
+    from tasks.shard import Place
 
 AT_WORK = "at work"
 DONE = "done"
@@ -58,13 +64,13 @@ def main() -> None:
     with importing():
         from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
-        from tasks.shard import Place, place
-    place.set(Place(sys.argv[1], int(sys.argv[2]), words))
+        from tasks.shard import Place
+    here = Place(sys.argv[1], int(sys.argv[2]), words)
     words.say(READY)
     # The worker's heartbeat tells of us, and joining the thread of another would cost each shard a second.
     with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         while True:
-            if _read(told.get()):
+            if _read(told.get(), here):
                 words.say(DONE)
             else:
                 words.say(FAILED)
@@ -78,19 +84,45 @@ def _listen(told: queue.Queue[UUID]) -> None:
     os.killpg(0, signal.SIGKILL)
 
 
-def _read(flow_run_id: UUID) -> bool:
+def _read(flow_run_id: UUID, here: Place) -> bool:
     """One shard, as Prefect's own engine runs a flow run, whose state says how it ended; whether it ended well."""
     from prefect.exceptions import Abort
     from prefect.flow_engine import load_flow_run, run_flow
     from prefect.states import State
 
     from flows.shards.flow import read_shard
+    from tasks.shard import place
 
     try:
-        state = run_flow(read_shard, flow_run=load_flow_run(flow_run_id), return_type="state")
+        flow_run = load_flow_run(flow_run_id)
+        place.set(replace(here, next_shard=partial(_waiting_in, flow_run.work_pool_name or "")))
+        state = run_flow(read_shard, flow_run=flow_run, return_type="state")
     except Abort:  # it was cancelled, or given to somebody else, before we began
         return True
     return isinstance(state, State) and state.is_completed()
+
+
+def _waiting_in(pool: str) -> Shard | None:
+    """The shard that has waited longest in a pool. Looking at it takes it from nobody."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas import filters
+    from prefect.client.schemas.objects import StateType
+    from prefect.client.schemas.sorting import FlowRunSort
+
+    from ocr_core.pipeline.shards import Shard
+
+    with get_client(sync_client=True) as client:
+        runs = client.read_flow_runs(
+            flow_run_filter=filters.FlowRunFilter(
+                state=filters.FlowRunFilterState(
+                    type=filters.FlowRunFilterStateType(any_=[StateType.SCHEDULED])
+                )
+            ),
+            work_pool_filter=filters.WorkPoolFilter(name=filters.WorkPoolFilterName(any_=[pool])),
+            sort=FlowRunSort.EXPECTED_START_TIME_ASC,
+            limit=1,
+        )
+    return Shard.model_validate(runs[0].parameters["shard"]) if runs else None
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ class ClassicalSegmenter:
     """Finds lines by their strokes; knows no script, needs no model. Pages should be straight to a few degrees."""
 
     name = "classical"
-    version = "3"
+    version = "4"
 
     def segment(self, page: CleanPage, page_id: str) -> Layout:
         if page.blank:
@@ -31,7 +31,7 @@ class ClassicalSegmenter:
         pitch = line_pitch(ink)
         ridges = _all_ridges(ink)
         gutter = find_gutter(ink.mask, pitch, ridges)
-        found = outlined(ink, cut_at(gutter, ridges, pitch))
+        found = outlined(ink, cut_at(gutter, ridges, ink.mask, pitch))
         if len(found) > MAX_LINES:
             log.warning("%s: %d lines found, taken for texture", page_id, len(found))
             return Layout(page_id, ())

@@ -46,7 +46,7 @@ class LearnedSegmenter:
     def __init__(self, network: Callable[[GreyImage], LineMaps], weights: str) -> None:
         self._network = network
         self._classical = ClassicalSegmenter()
-        self.version = f"3-{weights}-{self._classical.version}"
+        self.version = f"4-{weights}-{self._classical.version}"
 
     def segment(self, page: CleanPage, page_id: str) -> Layout:
         if page.blank:
@@ -58,7 +58,7 @@ class LearnedSegmenter:
         pitch = line_pitch(ink)
         baselines, doubtful = self._baselines(page.grey, pitch)
         gutter = find_gutter(ink.mask, pitch, baselines)
-        baselines = cut_at(gutter, baselines, pitch)
+        baselines = cut_at(gutter, baselines, ink.mask, pitch)
         # Writing much smaller than the page's looks like dirt until it is known that a line runs there.
         ink = ink_of(marks, _bands(baselines + doubtful, page.grey.shape)) or ink
         ridges, others = ([_ridge(b) for b in lines] for lines in (baselines, doubtful))

@@ -88,16 +88,52 @@ def _written_across(gutter: Gutter, line: Course, mask: NDArray[np.uint8], pitch
     return bool(band.any(axis=0).mean() > _FILLED)
 
 
-def cut_at(gutter: Gutter | None, lines: Sequence[C], shortest: float) -> list[C]:
-    """The lines, those that run over the gutter in two; what is shorter than `shortest` pixels stays with the rest."""
+def cut_at(gutter: Gutter | None, lines: Sequence[C], mask: NDArray[np.uint8], pitch: float) -> list[C]:
+    """The lines, those that run over the gutter in two, in the widest gap of their ink near it.
+
+    What would be shorter than the pitch is left out where a line of that page runs on there, whose ink it would share;
+    elsewhere it stays with the rest.
+
+    Args:
+        mask, pitch: as for :func:`find_gutter`.
+    """
+    if gutter is None:
+        return list(lines)
     parts: list[C] = []
     for line in lines:
-        at = 0 if gutter is None else round(gutter.at(float(line.ys.mean()))) - line.x0
-        if min(at, len(line.ys) - at) < shortest:
+        at = round(gutter.at(float(line.ys.mean()))) - line.x0
+        if 0 < at < len(line.ys):
+            at = _gap_near(at, line, mask, pitch)
+        if not 0 < at < len(line.ys):
             parts.append(line)
-        else:
-            parts += [replace(line, ys=line.ys[:at]), replace(line, x0=line.x0 + at, ys=line.ys[at:])]
+            continue
+        pieces = [replace(line, ys=line.ys[:at]), replace(line, x0=line.x0 + at, ys=line.ys[at:])]
+        long = [piece for piece in pieces if len(piece.ys) >= pitch]
+        if len(long) == 1:
+            [rest] = [piece for piece in pieces if len(piece.ys) < pitch]
+            others = (other for other in lines if other is not line)
+            if not any(_runs_on(other, rest, pitch) for other in others):
+                long = [line]
+        parts += long or [line]
     return parts
+
+
+def _gap_near(at: int, line: Course, mask: NDArray[np.uint8], pitch: float) -> int:
+    """The middle of the longest run of columns without ink of a line within two pitches of its column `at`; else `at`."""
+    reach = round(2 * pitch)
+    first, last = max(0, at - reach), min(len(line.ys), at + reach)
+    y = round(float(line.ys[at]))
+    band = mask[max(0, y - round(0.5 * pitch)) : y + round(0.2 * pitch) + 1, line.x0 + first : line.x0 + last]
+    start, length = longest_run(np.logical_not(band.any(axis=0)))
+    return first + start + length // 2 if length else at
+
+
+def _runs_on(other: Course, rest: Course, pitch: float) -> bool:
+    """Whether another line lies where a piece of one does: at its height, and over or just beyond its end."""
+    middle = (rest.x0 + rest.x1) / 2
+    beside = other.x0 - pitch <= middle <= other.x1 + pitch
+    at = min(max(round(middle) - other.x0, 0), len(other.ys) - 1)
+    return bool(beside and abs(other.ys[at] - rest.ys.mean()) < pitch / 2)
 
 
 def in_order(gutter: Gutter | None, boxes: NDArray[np.float64]) -> list[tuple[int, str]]:

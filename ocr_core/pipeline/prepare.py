@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from ocr_core.errors import PageError
 from ocr_core.imaging.clean import clean_page, to_grey
 from ocr_core.imaging.enhance import enhanced
-from ocr_core.imaging.geometry import page_picture
 from ocr_core.imaging.settings import ImagingSettings
 from ocr_core.layout.choice import segmenter_for
 from ocr_core.layout.crops import crop_lines
 from ocr_core.layout.method import LayoutMethod
 from ocr_core.layout.protocol import Segmenter
+from ocr_core.pipeline.whole_page_pictures import page_pictures
 from ocr_core.records import Failure, GreyImage, Line, LineImage, PageImage, PageRef, Point, Stage, TextLine
 from ocr_core.sources import ReadSettings, read_pages
 
@@ -30,7 +30,7 @@ class PreparedPage:
         width, height: of the original page image, in pixels.
         blank: nothing to read; `lines` is empty then.
         images: one picture a line, in the order of `lines`.
-        picture: the whole page, upright and reduced, where an engine may want it; else None.
+        pictures: whole pages, where an engine may want them, as `page_pictures` gives them; else none.
         text_layer: the file's own text, when it is to be taken instead of reading; `lines` is empty then.
         seconds: time spent by stage.
     """
@@ -45,7 +45,7 @@ class PreparedPage:
     blank: bool = False
     lines: tuple[Line, ...] = ()
     images: tuple[LineImage, ...] = ()
-    picture: GreyImage | None = None
+    pictures: dict[str, GreyImage] = field(default_factory=dict)
     text_layer: tuple[TextLine, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -60,7 +60,7 @@ def prepare_pages(
     """Prepare pages of ONE document. Every page comes back once, in order; a bad one as a `Failure`.
 
     Args:
-        picture_pixels: area of the picture of the whole page that comes along; 0: none does.
+        picture_pixels: area of the pictures of whole pages that come along; 0: none do.
     """
     segmenter = segmenter_for(layout)
     imaging = imaging or ImagingSettings()
@@ -103,7 +103,7 @@ def _prepare(
         # Crops come from the original pixels, so no engine inherits what cleaning did for the layout.
         grey = to_grey(image.pixels)
         images = tuple(crop_lines(enhanced(grey, imaging.enhance), lines))
-        picture = page_picture(grey, clean.rotation, picture_pixels) if picture_pixels and lines else None
+        pictures = page_pictures(grey, clean, lines, picture_pixels) if picture_pixels and lines else {}
         clock.lap("crop")
     except PageError as error:
         return failure(page, stage, error)
@@ -115,7 +115,7 @@ def _prepare(
         blank=not lines,
         lines=lines,
         images=images,
-        picture=picture,
+        pictures=pictures,
         seconds=prepared.seconds | clock.seconds,
     )
 

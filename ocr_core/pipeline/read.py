@@ -139,7 +139,7 @@ class PageReader:
         for script, engine in self._engines.items():
             if not isinstance(engine, PageRecognizer):
                 continue
-            whole = [r.page for r in pages if r.scripts == {script} and r.page.picture is not None]
+            whole = [r.page for r in pages if r.scripts == {script} and r.page.pictures]
             for page, found in zip(whole, read_whole_pages(engine, whole, script), strict=True):
                 name = page.page.page_id
                 if isinstance(found, Failure):

@@ -10,8 +10,19 @@ from dataclasses import dataclass, replace
 from ocr_core.errors import PageError
 from ocr_core.pipeline.align import Placed, align
 from ocr_core.pipeline.prepare import PreparedPage, failure
+from ocr_core.pipeline.whole_page_pictures import ALL
 from ocr_core.recognizers.protocol import NO_LINE, PageRecognizer
-from ocr_core.records import EngineStamp, Failure, PagePicture, PageText, Script, Stage, Transcript
+from ocr_core.records import (
+    EngineStamp,
+    Failure,
+    GreyImage,
+    LineImage,
+    PagePicture,
+    PageText,
+    Script,
+    Stage,
+    Transcript,
+)
 
 log = logging.getLogger(__name__)
 
@@ -40,44 +51,79 @@ def read_whole_pages(
     Args:
         pages: with pictures; all of their lines, as their pictures say, in `script`.
     """
-    pictures = [
-        PagePicture(page.page.page_id, page.picture, script) for page in pages if page.picture is not None
-    ]
-    texts = engine.recognize_pages(pictures)
+    parts = [part for page in pages for part in _parts(page)]
+    texts = engine.recognize_pages(
+        [PagePicture(part.page.page.page_id, part.picture, script) for part in parts]
+    )
     again = [
-        place
-        for place, text in enumerate(texts)
+        number
+        for number, text in enumerate(texts)
         if (text.kind not in _NOT_AGAIN if isinstance(text, Failure) else text.flags)
     ]
-    images = [image for place in again for image in pages[place].images]
+    images = [replace(image, script=script) for number in again for image in parts[number].images]
     read = iter(engine.recognize(images) if images else [])
-    by_line = {place: tuple(next(read) for _ in pages[place].images) for place in again}
-    return [
-        _chosen(page, text, by_line.get(place), engine.stamp)
-        for place, (page, text) in enumerate(zip(pages, texts, strict=True))
+    by_line = {number: tuple(next(read) for _ in parts[number].places) for number in again}
+    answers: dict[str, list[tuple[_Part, WholePage | Failure]]] = {}
+    for number, (part, text) in enumerate(zip(parts, texts, strict=True)):
+        found = _chosen(part, text, by_line.get(number), engine.stamp)
+        answers.setdefault(part.page.page.page_id, []).append((part, found))
+    return [_together(answers[page.page.page_id]) for page in pages]
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A page, or one of the two of a spread, and the places of its lines on the page."""
+
+    page: PreparedPage
+    picture: GreyImage
+    places: tuple[int, ...]
+
+    @property
+    def images(self) -> list[LineImage]:
+        return [self.page.images[place] for place in self.places]
+
+
+def _parts(page: PreparedPage) -> list[_Part]:
+    """What is read as a page, in reading order."""
+    parts = [
+        _Part(page, picture, tuple(n for n, line in enumerate(page.lines) if region in (ALL, line.region)))
+        for region, picture in page.pictures.items()
     ]
+    return sorted(parts, key=lambda part: part.places)
+
+
+def _together(parts: Sequence[tuple[_Part, WholePage | Failure]]) -> WholePage | Failure:
+    """The answer for a page from those for its parts; it fails where one of them does."""
+    lines: dict[int, Transcript | Failure] = {}
+    unplaced: list[Transcript] = []
+    for part, found in parts:
+        if isinstance(found, Failure):
+            return found
+        lines |= zip(part.places, found.lines, strict=True)
+        unplaced += found.unplaced
+    return WholePage(tuple(lines[place] for place in sorted(lines)), tuple(unplaced))
 
 
 def _chosen(
-    page: PreparedPage,
+    part: _Part,
     text: PageText | Failure,
     by_line: tuple[Transcript | Failure, ...] | None,
     stamp: EngineStamp,
 ) -> WholePage | Failure:
-    """The lines read singly where all could be, else the page's text as it is."""
+    """The lines read singly where all could be, else the text of the part as it is."""
+    page = part.page
     if by_line is not None and not any(engine_failed(answer) for answer in by_line):
         log.info("%s: read line by line, as its text went wrong", page.page.page_id)
         return WholePage(by_line)
     if isinstance(text, Failure):
         return of_page(page, text)
-    widths = [max(1, image.pixels.shape[1]) for image in page.images]
+    widths = [max(1, image.pixels.shape[1]) for image in part.images]
     # On a turned page lines follow each other from one side to the other.
-    upright = page.rotation in (0, 180)
-    heights = [(line.box.y0 + line.box.y1) / 2 for line in page.lines] if upright else None
-    found = align(text.rows, widths, heights)
+    boxes = [page.lines[place].box for place in part.places] if page.rotation in (0, 180) else []
+    found = align(text.rows, widths, [(box.y0 + box.y1) / 2 for box in boxes] or None)
     lines = [
         _transcript(image.line_id, placed, stamp)
-        for image, placed in zip(page.images, found.lines, strict=True)
+        for image, placed in zip(part.images, found.lines, strict=True)
     ]
     if text.flags:  # a text goes wrong where it ends
         last = max((n for n, line in enumerate(lines) if line.text), default=0)

@@ -13,6 +13,7 @@ from ocr_core.records import Line
 from tests.imaging.drawn import Page, paper, turned, write
 
 LINES = list(range(160, 960, 75))
+SOLID = np.ones((100, 260), np.uint8)
 
 
 @pytest.fixture(params=[LayoutMethod.LEARNED, LayoutMethod.CLASSICAL])
@@ -60,9 +61,33 @@ def test_an_upright_page_has_no_gutter(segmenter: Segmenter) -> None:
 
 def test_lines_that_run_over_the_gutter_are_cut_there() -> None:
     line = Baseline(10, np.full(200, 50.0), 20, 8, 0.9)
-    left, right = cut_at(Gutter(100, 0.2, 5), [line], 20)  # at y = 50 the gutter is at 110
+    left, right = cut_at(Gutter(100, 0.2, 5), [line], SOLID, 20)  # at y = 50 the gutter is at 110
     assert (left.x0, left.x1, right.x0, right.x1) == (10, 110, 110, 210)
-    assert cut_at(Gutter(205, 0.0, 5), [line], 20) == [line] == cut_at(None, [line], 20)
+    assert cut_at(Gutter(205, 0.0, 5), [line], SOLID, 20) == [line] == cut_at(None, [line], SOLID, 20)
+
+
+def test_what_a_line_has_of_another_on_the_next_page_is_left_to_that() -> None:
+    gutter = Gutter(100, 0.0, 5)
+    over = Baseline(10, np.full(105, 50.0), 20, 8, 0.9)  # ends 15 pixels beyond the gutter
+    next_to = Baseline(112, np.full(90, 52.0), 20, 8, 0.9)
+    lower = Baseline(112, np.full(90, 90.0), 20, 8, 0.9)
+    [kept, other] = cut_at(gutter, [over, next_to], SOLID, 20)
+    assert (kept.x0, kept.x1) == (10, 100)
+    assert other is next_to
+    assert cut_at(gutter, [over, lower], SOLID, 20) == [over, lower]  # else the end of a word would be lost
+    back = Baseline(90, np.full(110, 50.0), 20, 8, 0.9)
+    before = Baseline(0, np.full(88, 50.0), 20, 8, 0.9)
+    [_, kept] = cut_at(gutter, [before, back], SOLID, 20)
+    assert (kept.x0, kept.x1) == (100, 200)
+
+
+def test_a_line_is_cut_between_words_though_the_gutter_is_a_little_off() -> None:
+    mask = np.zeros((100, 260), np.uint8)
+    mask[35:52, 10:121] = mask[35:52, 141:210] = 1  # the last word of the left page ends beyond the gutter
+    mask[35:52, 60:64] = 0
+    line = Baseline(10, np.full(200, 50.0), 20, 8, 0.9)
+    left, right = cut_at(Gutter(112, 0.0, 5), [line], mask, 20)
+    assert (left.x1, right.x0) == (131, 131)
 
 
 def test_a_slanting_gutter_divides_by_where_lines_stand() -> None:

@@ -205,11 +205,12 @@ def arabic_lessons(samples: Path, settings: QwenSettings) -> list[Lesson]:
     for path in sorted((samples / "arabic").glob("*.jpg")):
         document: Any = identify(SourceFile(path, path.parent, path.name))
         [page] = prepare_pages([document.page(1)], ReadSettings(), picture_pixels=settings.page_pixels)
-        assert isinstance(page, PreparedPage) and page.picture is not None
+        assert isinstance(page, PreparedPage)
+        [picture] = page.pictures.values()
         truth = ElementTree.parse(samples.parent / "ground_truth" / f"{path.stem}.xml")
         lines = [line.text or "" for line in truth.iterfind(".//{*}TextLine/{*}TextEquiv/{*}Unicode")]
         assert len(lines) == len(page.lines)
-        whole = Request(page.picture, settings.prompt, settings.page_pixels, settings.page_tokens)
+        whole = Request(picture, settings.prompt, settings.page_pixels, settings.page_tokens)
         lessons.append(Lesson(whole, "\n".join(lines)))
         lessons += [
             Lesson(Request(image.pixels, settings.prompt, settings.line_pixels, settings.line_tokens), text)

@@ -68,6 +68,8 @@ class QwenSettings(BaseModel):
         )
         values = {name: str(getattr(self, name)) for name in used}
         values |= {"decoding": "greedy", "normalisation": "nfc"}
+        if self.mode == "page":  # how pictures of pages are made: straight, the pages of a spread apart
+            values["pictures"] = "2"
         if self.backend != "transformers":  # its numbers are rounded otherwise
             values["backend"] = self.backend
         return tuple(sorted(values.items()))
