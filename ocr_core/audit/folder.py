@@ -109,10 +109,8 @@ def _pictures(
     library: Library, rows: Sequence[Row], progress: Callable[[int, int], None]
 ) -> Iterator[tuple[int, bytes, bytes | str]]:
     """Place among the rows, PNG of the line, JPEG of its context, or why there are none; page by page."""
-    query = "SELECT * FROM pages WHERE page_id IN (SELECT unnest($pages))"
     ids = list(dict.fromkeys(row["page_id"] for row in rows))
-    table = library.reading(lambda con: con.sql(query, params={"pages": ids}).to_arrow_table())
-    pages = {page["page_id"]: page for page in table.to_pylist(maps_as_pydicts="strict")}
+    pages = library.page_rows(ids)
     for number, page_id in enumerate(ids, start=1):
         pixels: PageArray | None = None
         trouble = ""
