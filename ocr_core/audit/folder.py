@@ -110,12 +110,10 @@ def _pictures(
     library: Library, rows: Sequence[Row], progress: Callable[[int, int], None]
 ) -> Iterator[tuple[int, bytes, bytes | str]]:
     """Place among the rows, PNG of the line, JPEG of its context, or why there are none; page by page."""
-    query = "SELECT * FROM pages WHERE page_id IN (SELECT unnest($pages))"
     places: dict[str, list[int]] = defaultdict(list)
     for place, row in enumerate(rows):
         places[row["page_id"]].append(place)
-    table = library.reading(lambda con: con.sql(query, params={"pages": list(places)}).to_arrow_table())
-    pages = {page["page_id"]: page for page in table.to_pylist(maps_as_pydicts="strict")}
+    pages = library.page_rows(list(places))
     for number, (page_id, own) in enumerate(places.items(), start=1):
         pixels: PageArray | None = None
         trouble = ""

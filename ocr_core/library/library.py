@@ -378,6 +378,11 @@ class Library:
         """
         return self.reading(lambda con: stored_page(con, self.root, name))
 
+    def page_rows(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Rows of the view `pages` by their ids, as far as they are there."""
+        table = self._table("SELECT * FROM pages WHERE page_id IN (SELECT unnest($ids))", ids=list(ids))
+        return {row["page_id"]: row for row in table.to_pylist(maps_as_pydicts="strict")}
+
     def reading(self, read: Callable[[duckdb.DuckDBPyConnection], _T], *, results: bool = True) -> _T:
         """What `read` makes of a connection to the newest version, which is closed afterwards. It may be called
         twice (see `_again`).

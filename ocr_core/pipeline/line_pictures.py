@@ -16,20 +16,19 @@ MARGIN: Final = 0.25  # of the line's height, added on every side: ascenders rea
 
 
 def cut_lines(library: Library, lines: Sequence[tuple[str, Box]]) -> list[Image.Image | str]:
-    """The pictures of lines, in order; why there is none where a scan is gone or has changed.
+    """The pictures of lines, in order; why there is none where a scan is gone or has changed, or its page is not there.
 
     Args:
         lines: page id and box, in pixels of the original page.
-
-    Raises:
-        UsageError: a page is not in the library.
     """
     cut: list[Image.Image | str] = [""] * len(lines)
+    pages = library.page_rows([page_id for page_id, _ in lines])
     for page_id in dict.fromkeys(page_id for page_id, _ in lines):  # every scan is decoded once
         pixels: PageArray | None = None
-        trouble = ""
+        trouble = f"{page_id} is not in the library."
         try:
-            pixels = read_again(library.page(page_id).page, library.places)
+            if page_id in pages:
+                pixels = read_again(pages[page_id], library.places)
         except (LibraryError, PageError) as error:
             trouble = str(error)
         for place, (page, box) in enumerate(lines):

@@ -3,7 +3,8 @@ row number so and so."""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from ocr_core.library import Library
 from ocr_core.library.status import COLLECTIONS
@@ -12,20 +13,22 @@ from ocr_core.records import doc_id
 from ocr_core.viewer.opened import OpenedLibrary, Row
 
 # Documents in the order of their paths, with what their pages came to: DuckDB keeps the ranges of what it stores, so a
-# few documents after a given path are found without reading the others.
+# few documents after a given path are found without reading the others. `runs` are those whose results count: ids are
+# digests, so every file of the library may hold any page, and only a run's own files need to be read if it is known.
 _SHELF: Final = """
 CREATE TEMP TABLE shelf AS
 WITH read AS (
   SELECT doc_id, count(*) FILTER (status = 'done') AS done, count(*) FILTER (status = 'blank') AS blank,
          count(*) FILTER (status = 'pending') AS pending, CAST(sum(lines) AS BIGINT) AS lines,
-         sum(confidence * chars) / nullif(sum(chars) FILTER (confidence IS NOT NULL), 0) AS confidence
+         sum(confidence * chars) / nullif(sum(chars) FILTER (confidence IS NOT NULL), 0) AS confidence,
+         list(DISTINCT run_id) AS runs
   FROM pages GROUP BY doc_id),
 newest AS (  -- as the view `documents`, without looking for copies
   SELECT * FROM documents_history
   QUALIFY row_number() OVER (PARTITION BY doc_id ORDER BY created_at DESC, run_id DESC) = 1)
 SELECT d.collection, d.source_path, d.doc_id, d.media_type, d.pages, d.size_bytes,
        coalesce(done, 0) AS done, coalesce(blank, 0) AS blank, coalesce(pending, 0) AS pending,
-       coalesce(lines, 0) AS lines, confidence
+       coalesce(lines, 0) AS lines, confidence, coalesce(runs, []) AS runs
 FROM newest d LEFT JOIN read USING (doc_id) ORDER BY collection, source_path, doc_id
 """
 _STANDING: Final = """
@@ -85,14 +88,25 @@ class Catalogue:
         """Pages `first` … `first + limit - 1` of a document, in order, as far as they were read."""
         query = """
             SELECT page_id, page_number, status, script, lines, confidence, width, height FROM pages
-            WHERE doc_id = $id AND page_number >= $first AND page_number < $end ORDER BY page_number
+            WHERE doc_id = $doc AND page_number >= $first AND page_number < $end
         """
-        return self.opened.rows(query, {"id": doc, "first": first, "end": first + limit})
+        rows = self._rows_of(doc, query, {"first": first, "end": first + limit})
+        return sorted(rows, key=lambda row: int(row["page_number"]))
 
     def page(self, page_id: str) -> Row | None:
         query = "SELECT * FROM pages WHERE doc_id = $doc AND page_id = $page"
-        found = self.opened.rows(query, {"doc": doc_id(page_id), "page": page_id})
-        return found[0] if found else None
+        return next(iter(self._rows_of(doc_id(page_id), query, {"page": page_id})), None)
+
+    def _rows_of(self, doc: str, query: str, values: Mapping[str, Any]) -> Iterator[Row]:
+        """The rows of a query on the pages of a document, `$doc`, run by run of those that read it."""
+        document = self.document(doc)
+        if document is None:  # somebody published pages alone
+            yield from self.opened.rows(query, {"doc": doc, **values})
+            return
+        for run in document["runs"]:
+            yield from self.opened.rows(
+                f"{query} AND run_id = $run", {"doc": doc, "run": run, **values}, table="shelf"
+            )
 
     def lines(self, page: Row) -> list[Row]:
         """The lines of a page, in reading order."""

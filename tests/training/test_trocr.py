@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import Counter
 from pathlib import Path
 
 import cv2
@@ -18,10 +19,11 @@ from ocr_core.recognizers.trocr.engine import TrocrRecognizer
 from ocr_core.recognizers.trocr.file import load_folder
 from ocr_core.training.checkpoints import CHECKPOINT
 from ocr_core.training.data.cache import LineCache, prepare
+from ocr_core.training.data.corpora import CorpusSettings
 from ocr_core.training.settings import load_settings
 from ocr_core.training.trocr.augment import distorted, elastic, perspective
 from ocr_core.training.trocr.config import TrocrScheduleSettings, TrocrSettings
-from ocr_core.training.trocr.train import labels_of, rate_at, train_trocr
+from ocr_core.training.trocr.train import epoch_rows, labels_of, rate_at, train_trocr
 from tests.conftest import ROOT
 from tests.recognizers.tiny_trocr import save_tiny_trocr
 
@@ -183,6 +185,31 @@ def test_the_rate_climbs_and_falls_in_straight_lines() -> None:
     assert rates[99] == pytest.approx(5e-5 / 90)
 
 
+class TwoCorpora:
+    """Ten lines of `letters` and a hundred of `books`."""
+
+    def rows(self, split: str, corpus: str | None = None) -> list[int]:
+        assert split == "train"
+        return list(range(10)) if corpus == "letters" else list(range(10, 110))
+
+
+def test_an_epoch_mixes_corpora_by_their_shares() -> None:
+    corpora = [
+        CorpusSettings(name="letters", path=Path("a"), share=3),
+        CorpusSettings(name="books", path=Path("b"), share=1),
+    ]
+    rows = epoch_rows(corpora, 40, TwoCorpora(), np.random.default_rng(1))
+    counts = Counter(rows)
+    assert sum(counts[row] for row in range(10)) == 30
+    assert {counts[row] for row in range(10)} == {3}  # each as often as the others
+    assert sum(counts.values()) == 40 and max(counts[row] for row in range(10, 110)) == 1
+    assert rows != sorted(rows)
+    once = epoch_rows(corpora, 0, TwoCorpora(), np.random.default_rng(1))
+    assert sorted(once) == list(range(110))
+    without = [corpora[0], corpora[1].model_copy(update={"share": 0.0})]
+    assert sorted(epoch_rows(without, 0, TwoCorpora(), np.random.default_rng(1))) == list(range(10))
+
+
 def test_distortion_moves_writing_and_keeps_the_ground() -> None:
     picture = np.full((60, 400), 215, np.uint8)
     cv2.putText(picture, "Nepenthes", (30, 42), cv2.FONT_HERSHEY_SIMPLEX, 1.3, 30, 3, cv2.LINE_AA)
@@ -237,3 +264,4 @@ def test_the_packaged_configuration_has_the_published_settings(tmp_path: Path) -
     schedule = found.schedule
     assert (schedule.rate, schedule.warmup, schedule.patience) == (5e-5, 0.1, 3)
     assert found.run.checkpointing
+    assert schedule.samples_per_epoch  # else the shares of its corpora would mean nothing

@@ -185,6 +185,25 @@ def test_a_line_is_corrected_by_keys(browser: Browser) -> None:
     assert browser.one(".line[data-line='3'] .human").text.startswith(reading)
 
 
+def test_what_was_begun_on_a_line_is_still_there_when_one_comes_back(browser: Browser) -> None:
+    browser.open(f"/pages/{browser.shown.arabic}#l5")
+    browser.driver.find_element(By.TAG_NAME, "body").send_keys(Keys.ENTER)
+    reading = str(browser.one(".editor textarea").get_property("value"))
+    browser.press(Keys.END, " تم", Keys.ALT + Keys.ARROW_DOWN)
+    browser.until("document.querySelector('.editor')?.closest('.line').dataset.line === '6'")
+    leaving = "dispatchEvent(new Event('beforeunload', {cancelable: true}))"
+    browser.until(f"!{leaving}")  # the browser asks before the page is left
+    browser.press(Keys.ALT + Keys.ARROW_UP)
+    browser.until("document.querySelector('.editor')?.closest('.line').dataset.line === '5'")
+    assert browser.one(".editor textarea").get_property("value") == f"{reading} تم"
+    browser.press(Keys.ESCAPE)  # thrown away
+    browser.until(f"!document.querySelector('.editor') && {leaving}")
+    browser.driver.find_element(By.TAG_NAME, "body").send_keys(Keys.ENTER)
+    assert browser.one(".editor textarea").get_property("value") == reading
+    browser.press(Keys.ESCAPE)
+    assert not [row for row in human(browser.library) if row[0] == f"{browser.shown.arabic}-0004"]
+
+
 def test_a_sample_line_is_transcribed_and_its_report_read(browser: Browser) -> None:
     browser.open("/audit")
     browser.one(".samples a.button").click()

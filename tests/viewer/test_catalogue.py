@@ -47,6 +47,45 @@ def test_paging_meets_every_document_once_both_ways(library: Library, step: int)
     assert back == found
 
 
+def test_pages_are_found_whichever_run_read_them(tmp_path: Path) -> None:
+    library = Library.create(tmp_path / "library")
+    book, alone = document("book.pdf", pages=5), document("alone.png")
+    one, two, three, four, _ = (book.page(n) for n in range(1, 6))
+    library.publish("run-1", "c", documents=[book], results=[result(one, "1"), result(two, "2")])
+    library.publish("run-2", "c", results=[result(three, "3"), result(two, "2 again")])
+    library.publish("run-3", "c", results=[result(alone.page(1), "x")], failures=[failure("book.pdf", four)])
+    catalogue = Catalogue(library)
+    rows = catalogue.pages(book.doc_id, 1, 10)
+    assert [row["page_number"] for row in rows] == [1, 2, 3]
+    assert [row["page_number"] for row in catalogue.pages(book.doc_id, 2, 1)] == [2]
+    found = {page.number: catalogue.page(page.page_id) for page in (one, two, three, four)}
+    assert {n: row and row["run_id"] for n, row in found.items()} == {
+        1: "run-1",
+        2: "run-2",
+        3: "run-2",
+        4: None,
+    }
+    assert found[2] is not None and [line["text"] for line in catalogue.lines(found[2])] == ["2 again"]
+    page = catalogue.page(alone.page(1).page_id)  # nobody published its document
+    assert page is not None and page["run_id"] == "run-3"
+
+
+def test_a_page_is_read_from_the_files_of_its_run_alone(tmp_path: Path) -> None:
+    """With hundreds of runs, all other files would be read for every page that is looked at."""
+    library = Library.create(tmp_path / "library")
+    documents = [document(f"{n}.png") for n in range(4)]
+    for n, one in enumerate(documents):
+        library.publish(f"run-{n}", "c", documents=[one], results=[result(one.page(1), str(n))])
+    catalogue = Catalogue(library)
+    catalogue.warm()
+    for file in library.snapshot().files("pages") + library.snapshot().files("lines"):
+        if file.run_id != "run-2":
+            (library.root / file.path).unlink()
+    page = catalogue.page(documents[2].page(1).page_id)
+    assert page is not None and [line["text"] for line in catalogue.lines(page)] == ["2"]
+    assert [row["page_id"] for row in catalogue.pages(documents[2].doc_id, 1, 5)] == [page["page_id"]]
+
+
 def test_failures_and_runs_are_paged(library: Library) -> None:
     library.publish("run-2", "one", failures=[failure(f"bad-{n:02d}.tif") for n in range(7)])
     catalogue = Catalogue(library)

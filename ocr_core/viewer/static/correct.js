@@ -6,6 +6,7 @@ import { listen, save } from "./writing.js";
 
 const NAME = "warraq-transcriber";
 const article = document.querySelector(".beside");
+const drafts = new Map(); // what was begun on a line, by its id, until it is saved or left
 
 function element(name, values = {}, ...children) {
   const made = Object.assign(document.createElement(name), values);
@@ -31,7 +32,7 @@ function open(item) {
   close();
   stage.choose(item.dataset.line, { look: "goTo" });
   const picture = element("img", { alt: "The line", src: `/pages/${article.dataset.page}/lines/${item.dataset.box}.jpg` });
-  const field = element("textarea", { name: "text", rows: 1, dir: item.dir, value: current(item), spellcheck: false, maxLength: 4000 });
+  const field = element("textarea", { name: "text", rows: 1, dir: item.dir, value: drafts.get(item.dataset.id) ?? current(item), spellcheck: false, maxLength: 4000 });
   field.lang = item.dir === "rtl" ? "ar" : "en";
   field.setAttribute("aria-label", `Line ${item.dataset.line}`);
   for (const name of ["autocomplete", "autocorrect", "autocapitalize"]) field.setAttribute(name, "off");
@@ -39,7 +40,7 @@ function open(item) {
   who.setAttribute("aria-label", "Who writes");
   const form = element("form", { className: "editor", dir: item.dir }, picture, field,
     element("div", { className: "row" }, button("text", "Save", "Enter", "submit"), button("cancel", "Leave", "Esc"),
-      button("empty", "Empty", "Alt N"), button("illegible", "Illegible", "Alt I"), button("turn", "⇄"), who),
+      button("empty", "Empty", "Alt N"), button("illegible", "Illegible", "Alt I"), button("turn", "⇄"), element("label", { className: "who" }, "by ", who)),
     element("p", { className: "problem", hidden: true }));
   form.querySelector(".problem").setAttribute("role", "alert");
   item.append(form);
@@ -49,14 +50,19 @@ function open(item) {
   item.scrollIntoView({ block: "center" });
 }
 
-function close() {
-  article.querySelector(".editor")?.remove();
+function close({ forget = false } = {}) {
+  const form = article.querySelector(".editor");
+  if (!form) return;
+  const item = form.closest(".line"), text = form.elements.text.value;
+  if (forget || text.trim() === current(item)) drafts.delete(item.dataset.id);
+  else drafts.set(item.dataset.id, text);
+  form.remove();
 }
 
 async function act(item, form, status, text) {
   if (status === "skip") return;
   if (status === "cancel") {
-    close();
+    close({ forget: true });
     return;
   }
   if (status === "next" || status === "before") {
@@ -67,6 +73,7 @@ async function act(item, form, status, text) {
   localStorage.setItem(NAME, transcriber);
   await save(`/lines/${item.dataset.id}`, { text, status, transcriber });
   shown(item, status, text, transcriber);
+  close({ forget: true });
   move(item, 1);
 }
 
@@ -85,6 +92,10 @@ function move(item, by) {
   else close();
 }
 
+addEventListener("beforeunload", (event) => {
+  const form = article.querySelector(".editor");
+  if (drafts.size || (form && form.elements.text.value.trim() !== current(form.closest(".line")))) event.preventDefault();
+});
 article.addEventListener("click", (event) => {
   if (event.target.closest(".correct")) open(event.target.closest(".line"));
 });
