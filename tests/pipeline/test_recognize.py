@@ -7,8 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from ocr_core.pipeline.pictures import shows_page
 
+from ocr_core.pipeline.recognize import shows_page
 from ocr_core.records import GreyImage
 
 
