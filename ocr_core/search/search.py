@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -85,6 +86,17 @@ class Searcher:
         with self._turn:
             ranked, _, _ = self._rank(wanted, limit, tolerant)
         return [(line_id(at.page_id, at.line_order), at.score, at.edits) for _, at in ranked]
+
+    def warm(self) -> None:
+        """Read ahead what the first answer would wait for: of a million pages where they are is most of it.
+
+        Raises:
+            LibraryError: the library cannot be read.
+        """
+        self.rank("a", limit=1)
+        with self._turn, suppress(DamagedIndex):  # whoever asks first builds it anew
+            for live in self._index.parts:
+                live.segment.read_ahead()
 
     def _rank(
         self, query: Query, limit: int | None, tolerant: bool

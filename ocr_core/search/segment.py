@@ -102,6 +102,11 @@ class Segment:
         )
         return written, transcriber
 
+    def read_ahead(self) -> None:
+        """Have in memory what every hit needs."""
+        for _ in (self.pages, self.page_of, self.words, self.line_order):
+            pass
+
     # -- words -----------------------------------------------------------------------------------------
 
     def term(self, word: str) -> Span | None:

@@ -78,7 +78,7 @@ def warm(app: FastAPI) -> None:
     """
     here: Shared = app.state.shared
     here.catalogue.warm()
-    here.searcher.rank("a", limit=1)
+    here.searcher.warm()
     asyncio.run(_answer_first_page(app))  # its template is compiled, its threads are there
 
 

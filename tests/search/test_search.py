@@ -198,7 +198,17 @@ def test_lost_file_is_an_error_of_the_library(tmp_path: Path, indexed: bool) -> 
 
 
 def test_empty_library(tmp_path: Path) -> None:
-    assert search(Library.create(tmp_path / "l"), "kew") == []
+    empty = Searcher(Library.create(tmp_path / "l"))
+    empty.warm()
+    assert empty.search("kew") == []
+
+
+def test_what_is_read_ahead_changes_no_answer(library: Library) -> None:
+    warmed = Searcher(library, write=False)
+    warmed.warm()
+    assert [hit.line_id for hit in warmed.search("gard*")] == [
+        hit.line_id for hit in search(library, "gard*")
+    ]
 
 
 @pytest.mark.parametrize(
