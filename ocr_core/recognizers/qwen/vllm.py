@@ -15,12 +15,12 @@ from typing import Any
 from PIL import Image
 
 from ocr_core.errors import MissingDependency, ModelError, UsageError
+from ocr_core.recognizers.loops import LEAST, LONGEST, TIMES, loop_length
 from ocr_core.recognizers.model_folder import first_line
 from ocr_core.recognizers.qwen.batches import Batches
 from ocr_core.recognizers.qwen.file import Preparation, load_preparation
 from ocr_core.recognizers.qwen.generate import SEED, Generated
 from ocr_core.recognizers.qwen.inputs import FEWEST_TOKENS, Request, conversation, scaled
-from ocr_core.recognizers.qwen.loops import LEAST, LONGEST, TIMES, loop_length
 from ocr_core.recognizers.qwen.settings import PROMPTS, QwenSettings
 
 _ENVIRONMENT = {
