@@ -1,6 +1,6 @@
 """The tables that transcribers fill in: CSV and XLSX, written so that spreadsheets change nothing, read as people save them.
 
-A spreadsheet runs what looks like a formula. In CSV such a cell gets an apostrophe in front (OWASP, CSV injection); in
+A spreadsheet runs what looks like a formula. In CSV such a cell gets an apostrophe in front; in
 XLSX every cell is a string by its type, and those for the text are formatted as text, so that `1/2` stays what it is.
 """
 
@@ -18,12 +18,12 @@ from typing import Any, Final
 from PIL import Image
 
 from ocr_core.errors import UsageError
+from ocr_core.search.render import no_formula
 
 COLUMNS: Final = ("number", "id", "place", "script", "picture", "text", "mark", "note")
 """`text`, `mark` and `note` are for the transcriber."""
 MARKS: Final = ("illegible", "empty")
 _NEEDED: Final = ("id", "text")
-_DANGEROUS: Final = ("=", "+", "-", "@", "\t", "\r")
 _WIDTHS: Final = {
     "number": 8,
     "id": 14,
@@ -55,7 +55,7 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
     with path.open("w", encoding="utf-8-sig", newline="", errors="backslashreplace") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
-        writer.writerows([_harmless(row.get(name, "")) for name in COLUMNS] for row in rows)
+        writer.writerows([no_formula(row.get(name, "")) for name in COLUMNS] for row in rows)
 
 
 def write_xlsx(
@@ -146,11 +146,7 @@ def _set_string(cell: Any, text: str) -> None:
     cell.value = _NOT_IN_XML.sub("�", text)
     cell.data_type = "s"  # which `=…` would not be of itself
     cell.number_format = "@"
-    cell.quotePrefix = text.startswith(_DANGEROUS)
-
-
-def _harmless(text: str) -> str:
-    return f"'{text}" if text.startswith(_DANGEROUS) else text
+    cell.quotePrefix = no_formula(text) != text
 
 
 def _reduced(picture: Path) -> io.BytesIO:

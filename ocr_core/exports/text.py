@@ -10,12 +10,12 @@ from typing import Any, BinaryIO, Final
 
 from ocr_core.exports.context import Context
 from ocr_core.exports.model import ExportLine, ExportPage, PlacedWord
+from ocr_core.search.render import no_formula
 
 CSV_COLUMNS: Final = (
     "collection", "source_path", "page_number", "line_number", "text", "confidence", "engine", "engine_version",
     "script", "direction", "x0", "y0", "x1", "y1", "line_id", "run_id", "created_at",
 )  # fmt: skip
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write_text(pages: Iterator[ExportPage], out: BinaryIO, context: Context) -> None:
@@ -102,11 +102,7 @@ def _row(page: ExportPage, line: ExportLine) -> list[Any]:
     confidence = "" if line.confidence is None else f"{line.confidence:.4f}"
     box = line.box
     return [
-        page.collection, _cell(page.source_path), page.number, line.number, _cell(line.text), confidence,
-        _cell(line.engine.name), _cell(line.engine.version), line.script, line.direction,
+        page.collection, no_formula(page.source_path), page.number, line.number, no_formula(line.text), confidence,
+        no_formula(line.engine.name), no_formula(line.engine.version), line.script, line.direction,
         box.x0, box.y0, box.x1, box.y1, line.line_id, page.run_id, page.created_at.isoformat(),
     ]  # fmt: skip
-
-
-def _cell(text: str) -> str:
-    return "'" + text if text.startswith(_FORMULA) else text

@@ -18,6 +18,7 @@ from ocr_core.errors import UsageError
 
 FORMATS: Final = ("table", "csv", "json", "jsonl", "parquet")
 MAX_CELL: Final = 60  # terminal columns of a cell in `table`
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write_table(table: pa.Table, format: str, stream: BinaryIO) -> None:
@@ -56,6 +57,11 @@ def printable(text: str) -> str:
     """`text` as a terminal may show it, as many characters as before: no control character (ESC!) of a transcript
     drives the terminal, no bidi control mixes up the columns."""
     return "".join(" " if c in "\n\r\t" else "�" if _drives_terminal(c) else c for c in text)
+
+
+def no_formula(text: str) -> str:
+    """A cell of CSV that no spreadsheet runs: what looks like a formula gets an apostrophe (OWASP, CSV injection)."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _char_width(char: str) -> int:
