@@ -212,8 +212,11 @@ def test_output_into_a_closed_pipe_is_no_error(library: Path) -> None:
     assert answer.stderr == ""
 
 
-def test_output_that_nobody_takes(library: Path) -> None:
-    command = f"{sys.executable} -m flows status --library {library}"
+@pytest.mark.parametrize(
+    "asked", ["status", "search the", "sql 'SELECT 1'", "export --format txt"], ids=lambda a: a.split()[0]
+)
+def test_output_that_nobody_takes(asked: str, library: Path) -> None:
+    command = f"{sys.executable} -m flows {asked} --library {library}"
     closed = subprocess.run(["bash", "-c", f"{command} >&-"], cwd=ROOT, capture_output=True, text=True)
     assert (closed.returncode, "Error" in closed.stderr) == (0, False), closed.stderr
     full = subprocess.run(["bash", "-c", f"{command} >/dev/full"], cwd=ROOT, capture_output=True, text=True)
