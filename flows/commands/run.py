@@ -266,10 +266,12 @@ def _digitize(
 ) -> int:
     """A run, beside which what it leaves for workers (`elsewhere`) is handed out."""
     from flows.summary import print_plan, print_summary
+    from ocr_core.library import Library
     from ocr_core.pipeline.engines import LATER
     from ocr_core.pipeline.plan import survey
 
     started = datetime.now(UTC)
+    Library.check_place(settings.library)  # before the sources are gone through, which may take long
     found = survey(settings)
     plan = _plan(settings, found)
     for collection, pages in plan.elsewhere.items():

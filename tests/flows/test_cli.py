@@ -123,7 +123,10 @@ def test_help_does_not_load_the_heavy_libraries() -> None:
         (["sql", "--library", "LIBRARY", "SELECT 1", "--timeout", "-1"], 1),
         (["run", ".", "--library", "LIB", "--english", "trocr"], 3),
         (["models", "pull", "nobody"], 1),
+        (["run", ".", "--library", "FILE", "--dry-run"], 5),
         (["status", "--library", "MISSING"], 5),
+        (["dismiss", "--library", "LIBRARY", "--reason", "x"], 1),
+        (["dismiss", "--library", "LIBRARY", "--reason", "x", "nowhere.jpg"], 1),
         (["sql", "--library", "LIBRARY", "DROP TABLE lines"], 1),
         (["sql", "--library", "LIBRARY", "SELECT 1"], 0),
         (["search", "--library", "LIBRARY", "nowhere"], 0),
@@ -134,6 +137,8 @@ def test_exit_codes(arguments: list[str], code: int, start: Start, library: Path
     empty = tmp_path / "empty"
     empty.mkdir()
     places = {"LIBRARY": library, "LIB": tmp_path / "new", "MISSING": tmp_path / "missing", "EMPTY": empty}
+    places["FILE"] = tmp_path / "file"
+    places["FILE"].touch()
     found, _, messages = run(start, *(places.get(argument, argument) for argument in arguments))
     assert found == code, messages
     assert "Traceback" not in messages
