@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from flows.commands.options import LIBRARY
 from flows.wording import counted
 
 if TYPE_CHECKING:
@@ -223,7 +224,7 @@ def _is_given(option: str) -> bool:
 
 
 @click.command()
-@click.option("--library", required=True, type=click.Path(path_type=Path))
+@LIBRARY
 @click.option("--json", "as_json", is_flag=True, help="The accounts of the runs as JSON lines on stdout.")
 @click.pass_obj
 def retry(obj: dict[str, Any], library: Path, as_json: bool) -> int:

@@ -85,6 +85,15 @@ def test_every_command_has_help(path: tuple[str, ...], start: Start) -> None:
     assert "Usage" in out
 
 
+@pytest.mark.parametrize("path", commands(), ids=" ".join)
+def test_every_option_has_help(path: tuple[str, ...]) -> None:
+    command: click.Command = cli
+    for name in path:
+        assert isinstance(command, click.Group)
+        command = command.commands[name]
+    assert [o.opts for o in command.params if isinstance(o, click.Option) and not o.help] == []
+
+
 @pytest.mark.parametrize("group", [(), ("audit",), ("models",), ("train",)], ids=" ".join)
 def test_a_group_lists_each_of_its_commands_once_and_whole(group: tuple[str, ...], start: Start) -> None:
     _, out, _ = run(start, *group, "--help")
