@@ -6,6 +6,7 @@ import atexit
 import logging
 import os
 import sys
+from pathlib import Path
 
 import click
 
@@ -70,18 +71,28 @@ cli.add_under(
 
 def main() -> None:
     """Entry point: turn every way a command can end into its exit code."""
+    _open_closed_streams()
     code = _run_command()
     atexit._run_exitfuncs()
     # Python would take its objects apart one by one, for most of a second after a run; the system frees all at once.
     os._exit(code)
 
 
+def _open_closed_streams() -> None:
+    """Send what is written to streams that were closed before we began (`>&-`) nowhere.
+
+    The lowest free number is the closed one: so no file of ours takes its place and gets what C libraries print.
+    """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115  stays open to the end
+
+
 def _run_command() -> int:
     verbose = any(arg in ("-v", "-vv", "--verbose") for arg in sys.argv[1:])
     try:
         code = cli(standalone_mode=False)
-        if sys.stdout:  # None where it was closed before we began
-            sys.stdout.flush()
+        sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except click.exceptions.Exit as exit_:
         return exit_.exit_code

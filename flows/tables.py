@@ -24,7 +24,7 @@ def print_table(
     """
     columns = list(zip(header, *rows, strict=True))
     widths = {column[0]: max(map(len, column)) for column in columns}
-    room = shutil.get_terminal_size().columns if sys.stdout and sys.stdout.isatty() else None
+    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for name in dispensable:
         if room is None or sum(widths.values()) + 2 * (len(widths) - 1) <= room:
             break

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
+from flows.commands.options import LIBRARY
 from flows.wording import counted
 
 
 @click.command()
 @click.argument("failures", nargs=-1, metavar="[FAILURE]…")
-@click.option("--library", required=True, type=click.Path(path_type=Path))
+@LIBRARY
 @click.option("--reason", required=True, help="Why they need no care; kept in the library with the time.")
 @click.option("--missing", is_flag=True, help="All failures whose file is no longer in its folder.")
 def dismiss(failures: tuple[str, ...], library: Path, reason: str, missing: bool) -> None:

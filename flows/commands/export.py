@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from flows.commands.options import LIBRARY
 from flows.wording import counted
 
 if TYPE_CHECKING:
@@ -18,8 +19,14 @@ MOST_PROBLEMS_SHOWN = 20
 
 
 @click.command()
-@click.option("--library", required=True, type=click.Path(path_type=Path))
-@click.option("--format", "format_", required=True, type=click.Choice(_FORMATS))
+@LIBRARY
+@click.option(
+    "--format",
+    "format_",
+    required=True,
+    type=click.Choice(_FORMATS),
+    help="What is written: docs/exports.md tells of each.",
+)
 @click.option(
     "--output",
     default="-",

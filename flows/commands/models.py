@@ -141,7 +141,14 @@ def pull(name: str, source: Path | None, characters: Path | None, force: bool) -
 @models.command()
 @click.argument("name")
 @click.argument("out", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--format", "format_", type=click.Choice(["onnx"]), default="onnx", show_default=True)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["onnx"]),
+    default="onnx",
+    show_default=True,
+    help="What is written.",
+)
 def export(name: str, out: Path, format_: str) -> None:
     """Write a packaged line reader for other runtimes: lines of any width, any number of them at a time."""
     from ocr_core.recognizers.crnn.onnx_export import export_onnx
@@ -151,7 +158,7 @@ def export(name: str, out: Path, format_: str) -> None:
 
 
 @models.command()
-@click.option("--json", "as_json", is_flag=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a model.")
 def verify(as_json: bool) -> int:
     """Check the sha256 of every model file that is here."""
     from ocr_core.errors import ModelError

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from flows.commands.options import LIBRARY
 from flows.wording import counted
 
 if TYPE_CHECKING:
@@ -18,13 +19,14 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("query")
-@click.option("--library", required=True, type=click.Path(path_type=Path))
+@LIBRARY
 @click.option(
     "--format",
     "format_",
     type=click.Choice(["table", "csv", "json", "jsonl", "parquet"]),
     default="table",
     show_default=True,
+    help="How rows are written: a table to look at, or data.",
 )
 @click.option(
     "--timeout",
@@ -69,7 +71,7 @@ class _Search(click.Command):
 
 @click.command(cls=_Search)
 @click.argument("query", nargs=-1)
-@click.option("--library", required=True, type=click.Path(path_type=Path))
+@LIBRARY
 @click.option("--collection", default=None, help="Search this collection only.")
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Hits at most.")
 @click.option(

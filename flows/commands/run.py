@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from flows.commands.options import LIBRARY
 from flows.wording import counted
 
 if TYPE_CHECKING:
@@ -223,7 +224,7 @@ def _is_given(option: str) -> bool:
 
 
 @click.command()
-@click.option("--library", required=True, type=click.Path(path_type=Path))
+@LIBRARY
 @click.option("--json", "as_json", is_flag=True, help="The accounts of the runs as JSON lines on stdout.")
 @click.pass_obj
 def retry(obj: dict[str, Any], library: Path, as_json: bool) -> int:
@@ -266,10 +267,12 @@ def _digitize(
 ) -> int:
     """A run, beside which what it leaves for workers (`elsewhere`) is handed out."""
     from flows.summary import print_plan, print_summary
+    from ocr_core.library import Library
     from ocr_core.pipeline.engines import LATER
     from ocr_core.pipeline.plan import survey
 
     started = datetime.now(UTC)
+    Library.check_place(settings.library)  # before the sources are gone through, which may take long
     found = survey(settings)
     plan = _plan(settings, found)
     for collection, pages in plan.elsewhere.items():

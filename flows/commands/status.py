@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from flows.commands.options import LIBRARY
 from flows.tables import print_table
 from flows.wording import counted
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--library", required=True, type=click.Path(path_type=Path))
+@LIBRARY
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object on stdout.")
 def status(library: Path, as_json: bool) -> None:
     """What the library holds: pages by collection and status, what waits and why, what failed and what to do."""
@@ -64,7 +65,7 @@ def status(library: Path, as_json: bool) -> None:
 
 @click.command()
 @click.argument("page")
-@click.option("--library", required=True, type=click.Path(path_type=Path))
+@LIBRARY
 @click.option(
     "--image", type=click.Path(path_type=Path), help="Also draw the page with its lines into this PNG file."
 )

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from flows.commands.options import LIBRARY
+
 
 @click.command()
 @click.option(
@@ -55,7 +57,7 @@ def worker(device: str, pool: str, limit: int | None, workers: int, silence: flo
 
 
 @click.command()
-@click.option("--library", required=True, type=click.Path(path_type=Path))
+@LIBRARY
 @click.option(
     "--pool", "pools", multiple=True, help="A pool of workers; again for more. Default: every pool there is."
 )

@@ -91,22 +91,9 @@ class Library:
             LibraryError: the folder holds other things, is a library already, cannot be written, or its path is no text.
         """
         root = Path(path).absolute()
+        cls.check_place(root)
         with durable.disk_errors(root, "create the library"):
-            if root.exists() and not root.is_dir():
-                raise LibraryError(f"{root} is a file.", remedy="Give --library the path of a folder.")
-            if not _is_text(str(root)):  # Arrow opens files by names in UTF-8 only
-                raise LibraryError(
-                    f"The path {os.fsencode(root)!r} is not UTF-8.", remedy="Choose or rename a folder."
-                )
             durable.make_folders(root)
-            strangers = [
-                p.name for p in root.iterdir() if not p.name.startswith((".", "_")) and p.name != MARKER
-            ]
-            if strangers and not (root / MARKER).exists():
-                raise LibraryError(
-                    f"{root} holds other files ({sorted(strangers)[0]}, …) and is not a Warraq library.",
-                    remedy="Give --library a new or empty folder.",
-                )
             ManifestLog(root / "_log").prepare()
             content = _marker(root.name, settings or {})
             try:
@@ -114,6 +101,30 @@ class Library:
             except FileExistsError:
                 raise LibraryError(f"{root} is a library already.", remedy="Open it instead.") from None
         return cls.open(root)
+
+    @staticmethod
+    def check_place(path: Path | str) -> None:
+        """Check that there is a library, or that one could be made; nothing is written.
+
+        Raises:
+            LibraryError: there is a file, or a folder with other things in it, or the path is no text.
+        """
+        root = Path(path).absolute()
+        with durable.disk_errors(root, "create the library"):
+            if root.exists() and not root.is_dir():
+                raise LibraryError(f"{root} is a file.", remedy="Give --library the path of a folder.")
+            if not _is_text(str(root)):  # Arrow opens files by names in UTF-8 only
+                raise LibraryError(
+                    f"The path {os.fsencode(root)!r} is not UTF-8.", remedy="Choose or rename a folder."
+                )
+            if not root.exists() or (root / MARKER).exists():
+                return
+            strangers = [p.name for p in root.iterdir() if not p.name.startswith((".", "_"))]
+            if strangers:
+                raise LibraryError(
+                    f"{root} holds other files ({sorted(strangers)[0]}, …) and is not a Warraq library.",
+                    remedy="Give --library a new or empty folder.",
+                )
 
     @classmethod
     def open(cls, path: Path | str) -> Library:

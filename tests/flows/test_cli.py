@@ -85,6 +85,15 @@ def test_every_command_has_help(path: tuple[str, ...], start: Start) -> None:
     assert "Usage" in out
 
 
+@pytest.mark.parametrize("path", commands(), ids=" ".join)
+def test_every_option_has_help(path: tuple[str, ...]) -> None:
+    command: click.Command = cli
+    for name in path:
+        assert isinstance(command, click.Group)
+        command = command.commands[name]
+    assert [o.opts for o in command.params if isinstance(o, click.Option) and not o.help] == []
+
+
 @pytest.mark.parametrize("group", [(), ("audit",), ("models",), ("train",)], ids=" ".join)
 def test_a_group_lists_each_of_its_commands_once_and_whole(group: tuple[str, ...], start: Start) -> None:
     _, out, _ = run(start, *group, "--help")
@@ -123,7 +132,10 @@ def test_help_does_not_load_the_heavy_libraries() -> None:
         (["sql", "--library", "LIBRARY", "SELECT 1", "--timeout", "-1"], 1),
         (["run", ".", "--library", "LIB", "--english", "trocr"], 3),
         (["models", "pull", "nobody"], 1),
+        (["run", ".", "--library", "FILE", "--dry-run"], 5),
         (["status", "--library", "MISSING"], 5),
+        (["dismiss", "--library", "LIBRARY", "--reason", "x"], 1),
+        (["dismiss", "--library", "LIBRARY", "--reason", "x", "nowhere.jpg"], 1),
         (["sql", "--library", "LIBRARY", "DROP TABLE lines"], 1),
         (["sql", "--library", "LIBRARY", "SELECT 1"], 0),
         (["search", "--library", "LIBRARY", "nowhere"], 0),
@@ -134,6 +146,8 @@ def test_exit_codes(arguments: list[str], code: int, start: Start, library: Path
     empty = tmp_path / "empty"
     empty.mkdir()
     places = {"LIBRARY": library, "LIB": tmp_path / "new", "MISSING": tmp_path / "missing", "EMPTY": empty}
+    places["FILE"] = tmp_path / "file"
+    places["FILE"].touch()
     found, _, messages = run(start, *(places.get(argument, argument) for argument in arguments))
     assert found == code, messages
     assert "Traceback" not in messages
@@ -212,8 +226,11 @@ def test_output_into_a_closed_pipe_is_no_error(library: Path) -> None:
     assert answer.stderr == ""
 
 
-def test_output_that_nobody_takes(library: Path) -> None:
-    command = f"{sys.executable} -m flows status --library {library}"
+@pytest.mark.parametrize(
+    "asked", ["status", "search the", "sql 'SELECT 1'", "export --format txt"], ids=lambda a: a.split()[0]
+)
+def test_output_that_nobody_takes(asked: str, library: Path) -> None:
+    command = f"{sys.executable} -m flows {asked} --library {library}"
     closed = subprocess.run(["bash", "-c", f"{command} >&-"], cwd=ROOT, capture_output=True, text=True)
     assert (closed.returncode, "Error" in closed.stderr) == (0, False), closed.stderr
     full = subprocess.run(["bash", "-c", f"{command} >/dev/full"], cwd=ROOT, capture_output=True, text=True)

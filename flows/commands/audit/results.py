@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from flows.commands.audit.options import JSON, LIBRARY
+from flows.commands.audit.options import JSON
+from flows.commands.options import LIBRARY
 from flows.reports import write_report
 
 
@@ -119,7 +120,13 @@ def report(
 )
 @click.option("--before", default="", help="[default: the one before the newest]")
 @click.option("--after", default="", help="[default: the newest]")
-@click.option("--measure", type=click.Choice(["cer", "wer"]), default="cer", show_default=True)
+@click.option(
+    "--measure",
+    type=click.Choice(["cer", "wer"]),
+    default="cer",
+    show_default=True,
+    help="Errors of characters or of words.",
+)
 @click.option(
     "--as",
     "normalisation",

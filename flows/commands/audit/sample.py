@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flows.commands.audit.options import JSON, LIBRARY
+from flows.commands.audit.options import JSON
+from flows.commands.options import LIBRARY
+from flows.wording import counted
 
 if TYPE_CHECKING:
     from ocr_core.audit.draw import Design, Draw
@@ -84,11 +86,12 @@ def size(
         return
     click.echo("precision\tlines a page\tlines\tpages\tdesign effect")
     for points, n in answers:
-        reach = f"{n.lines}\t{n.pages}" if n.lines else "not even all pages\t"
+        reach = f"{n.lines}\t{n.pages}" if n.lines else "more than there are\t"
         click.echo(f"±{points:g} %\t{n.per_page}\t{reach}\t{n.design_effect:.2f}")
     click.echo(
-        f"{frame.lines} lines on {frame.pages} pages; error rate {100 * pilot.cer:.1f} %, lines vary by "
-        f"{100 * pilot.deviation:.1f} points, lines of a page correlate by {pilot.correlation:.2f} ({pilot.source}).",
+        f"{counted(frame.lines, 'line')} on {counted(frame.pages, 'page')}; error rate {100 * pilot.cer:.1f} %, "
+        f"lines vary by {100 * pilot.deviation:.1f} points, lines of a page correlate by {pilot.correlation:.2f} "
+        f"({pilot.source}).",
         err=True,
     )
 
