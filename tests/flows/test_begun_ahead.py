@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from ocr_core.config import ArabicEngine
+from ocr_core.config import ArabicEngine, RunSettings
 from ocr_core.library import Library
 from ocr_core.pipeline.shards import Shard, waiting
 from ocr_core.records import Failure, Status
@@ -110,3 +110,22 @@ def test_a_shard_that_cannot_be_begun_disturbs_nobody(library: Library) -> None:
     _, count = read(shard, coming=Shard(settings=gone, run_id="other", pages=(pages[0],)))
     assert count == 3
     assert shards._next[0].result(timeout=60) is None
+
+
+def test_the_shard_that_waits_in_a_pool_is_seen_and_left_there(prefect_server: None, tmp_path: Path) -> None:
+    from flows.shards.flow import FLOW
+    from flows.shards.pools import connect, ensure_reading
+    from flows.shards.reader import _waiting_in
+
+    settings = RunSettings(sources=(tmp_path,), library=tmp_path / "library")
+    first, second = (Shard(settings=settings, run_id=name, pages=("p-00001",)) for name in "ab")
+    with connect() as client:
+        ensure_reading(client, "seen", limit=1)
+        assert _waiting_in("seen") is None
+        reading = client.read_deployment_by_name(f"{FLOW}/seen")
+        for shard in (first, second):
+            client.create_flow_run_from_deployment(
+                reading.id, parameters={"shard": shard.model_dump(mode="json")}
+            )
+        assert _waiting_in("seen") == _waiting_in("seen") == first
+        assert _waiting_in("other") is None
