@@ -26,7 +26,8 @@ demo: $(VENV)/.ready             ## digitise samples/archive into .demo/library 
 	$(BIN)/warraq search --library $(DEMO) --limit 5 Dyer
 
 test: check                      ## everything that must hold: make check, then the tests
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -m "not alone" --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -m alone
 
 check: $(VENV)/.ready-dev        ## format, lint, types, import layers
 	$(BIN)/ruff format --check .

@@ -31,6 +31,8 @@ from tests.conftest import ROOT
 from tests.library.make import deferred
 from tests.recognizers.qwen_tiny import SMALL
 
+pytestmark = pytest.mark.alone
+
 PAGES = 24
 
 
