@@ -122,12 +122,6 @@ def around(boxes: Iterable[Box]) -> Box:
     return Box(min(x0), min(y0), max(x1), max(y1))
 
 
-def inside(box: Box, sheet: Box) -> Box:
-    """The part of a box that lies on a sheet whose origin is 0, 0; at least a pixel of it."""
-    x0, y0 = (min(max(low, 0), limit - 1) for low, limit in ((box.x0, sheet.x1), (box.y0, sheet.y1)))
-    return Box(x0, y0, max(x0 + 1, min(box.x1, sheet.x1)), max(y0 + 1, min(box.y1, sheet.y1)))
-
-
 def fit(text: str) -> str:
     """Text on one line that every format can hold: breaks become spaces, what XML forbids becomes U+FFFD."""
     return _UNFIT.sub("\ufffd", _BREAK.sub(" ", text))

@@ -13,7 +13,7 @@ import pyarrow as pa
 from ocr_core.config import PageRange
 from ocr_core.errors import NothingToDo, UsageError
 from ocr_core.exports.human import Which, has_written_lines, only_written, with_words, written_lines
-from ocr_core.exports.model import ExportLine, ExportPage, PlacedWord, fit, inside
+from ocr_core.exports.model import ExportLine, ExportPage, PlacedWord, fit
 from ocr_core.exports.turned import turn_of
 from ocr_core.exports.words import divide
 from ocr_core.library import Library
@@ -211,7 +211,7 @@ def _page(head: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> ExportP
 def export_line(row: Mapping[str, Any], number: int, page: Mapping[str, Any]) -> ExportLine:
     """A line from its row of `lines`; of its page `page` tells `width`, `height` and `rotation`, 0 or None where unknown."""
     sheet = Box(0, 0, max(1, page["width"] or 1), max(1, page["height"] or 1))
-    box = inside(Box(row["x0"], row["y0"], row["x1"], row["y1"]), sheet)
+    box = Box(row["x0"], row["y0"], row["x1"], row["y1"]).within(sheet.x1, sheet.y1)
     polygon = _points(row["polygon_x"], row["polygon_y"], sheet)
     if len(polygon) < 3:
         right, bottom = box.x1 - 1, box.y1 - 1
@@ -246,7 +246,7 @@ def _measured(row: Mapping[str, Any], text: str, sheet: Box) -> tuple[PlacedWord
     if not words or words != text.split():
         return ()
     sides = zip(*(row[f"word_{side}"] for side in ("x0", "y0", "x1", "y1")), strict=True)
-    boxes = [inside(Box(*corners), sheet) for corners in sides]
+    boxes = [Box(*corners).within(sheet.x1, sheet.y1) for corners in sides]
     sure = [_probability(c) for c in row["word_confidence"]]
     return tuple(PlacedWord(*found, measured=True) for found in zip(words, boxes, sure, strict=True))
 

@@ -16,7 +16,6 @@ import numpy as np
 from PIL import Image
 
 from ocr_core.errors import PageError
-from ocr_core.exports.model import inside
 from ocr_core.exports.pictures import Pictures
 from ocr_core.pipeline.line_pictures import cut_line
 from ocr_core.pipeline.page_pictures import Elsewhere
@@ -118,7 +117,7 @@ def _reduced(data: bytes, longest: int, rotation: int | None) -> bytes:
 
 def _cropped(data: bytes, box: Box, rotation: int | None) -> bytes:
     with _opened(data) as image:
-        box = turned_box(inside(box, Box(0, 0, *image.size)), *image.size, rotation)
+        box = turned_box(box.within(*image.size), *image.size, rotation)
         picture = cut_line(np.asarray(turned_image(image, rotation)), box)
     picture.thumbnail((12 * CROP_HEIGHT, CROP_HEIGHT))
     return _jpeg(picture)
