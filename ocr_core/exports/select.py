@@ -17,6 +17,7 @@ from ocr_core.exports.model import ExportLine, ExportPage, PlacedWord, fit
 from ocr_core.exports.turned import turn_of
 from ocr_core.exports.words import divide
 from ocr_core.library import Library
+from ocr_core.library.lookup import found_at
 from ocr_core.library.views import reading
 from ocr_core.records import Box, EngineStamp, Point
 
@@ -51,7 +52,8 @@ class Selection:
     """Which pages: of one collection, of some documents, some page numbers of each; all where nothing is said.
 
     Attributes:
-        documents: source paths, or document ids of which the first six characters suffice.
+        documents: source paths, any at which the document was ever found; or document ids, of which the first six
+            characters suffice.
         pages: as `--pages` has them: `1-5,8,12-`.
         human: whether what people wrote takes the place of what engines read, and whether anything else is exported.
     """
@@ -71,7 +73,7 @@ class Selection:
             any_of = []
             for number, document in enumerate(self.documents):
                 values[f"d{number}"] = document
-                any_of.append(f"source_path = $d{number}")
+                any_of += [f"source_path = $d{number}", found_at(f"$d{number}")]
                 if len(document) >= _SHORTEST_ID:
                     any_of.append(f"starts_with(doc_id, $d{number})")
             clauses.append(f"({' OR '.join(any_of)})")
