@@ -34,6 +34,7 @@ WITH named AS (
          p.origin, p.width, p.height, coalesce(p.rotation, 0) AS rotation, p.dpi, p.script,
          p.status, p.confidence, p.run_id, p.created_at,
          coalesce(r.warraq_version, '') AS warraq_version,
+         list_prepend(d.root, d.copy_roots) AS roots, list_prepend(d.source_path, d.copies) AS paths,
          min(p.doc_id) OVER same_name <> max(p.doc_id) OVER same_name AS name_is_shared
   FROM pages p LEFT JOIN documents d USING (doc_id) LEFT JOIN runs r ON r.run_id = p.run_id
   WINDOW same_name AS (
@@ -205,7 +206,9 @@ def _spans(table: pa.Table) -> dict[tuple[str, str], tuple[int, int]]:
 
 def _page(head: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> ExportPage:
     fields: dict[str, Any] = {n: fit(v) if isinstance(v, str) else v for n, v in head.items()}
-    fields |= {"root": head["root"] or "", "source_path": head["source_path"]}  # they name a file
+    # These name files, whose names may hold anything.
+    elsewhere = tuple(zip(fields.pop("roots"), fields.pop("paths"), strict=True))
+    fields |= {"root": head["root"] or "", "source_path": head["source_path"], "elsewhere": elsewhere}
     lines = tuple(export_line(row, number, head) for number, row in enumerate(rows, 1))
     return ExportPage(**fields, lines=lines)
 

@@ -48,7 +48,7 @@ def test_the_moved_scan_is_shown_linked_and_embedded(moved: Library, samples: Pa
     assert read_again(page, moved.places).shape[:2] == (page["height"], page["width"])
     with Selected(moved, Selection()) as selected:
         [exported] = selected
-    assert Pictures(moved.places).of(exported).data == scan
+    assert Pictures().of(exported).data == scan
 
     assert not export_to(moved, "alto", tmp_path / "out" / "alto").problem_count
     [alto] = (tmp_path / "out" / "alto").rglob("*.xml")

@@ -322,9 +322,7 @@ def test_a_thick_document_needs_no_more_memory_or_open_files(tmp_path: Path) -> 
 
     def peak(pages: int) -> int:
         """Bytes while a document of so many pages is written."""
-        context = Context(
-            tmp_path, PurePosixPath("-"), Pictures(library.places), lambda *found: problems.append(found[1])
-        )
+        context = Context(tmp_path, PurePosixPath("-"), Pictures(), lambda *found: problems.append(found[1]))
         tracemalloc.start()
         with (tmp_path / f"{pages}.pdf").open("wb") as out:
             write(iter([page] * pages), out, context)
