@@ -21,7 +21,7 @@ import pyarrow as pa
 from ocr_core.audit.strata import VARIABLES, Size, Stratum, make_strata
 from ocr_core.errors import NothingToDo, UsageError
 from ocr_core.library import Library, names
-from ocr_core.library.library import new_run_id
+from ocr_core.library.names import new_run_id
 
 BANDS: Final = (0.5, 0.7, 0.85, 0.95)
 """Where bands of confidence end."""

@@ -35,7 +35,7 @@ from ocr_core.audit.transcriptions import CORRECTION, ILLEGIBLE, SampleLine, new
 from ocr_core.audit.weights import SampleWeights
 from ocr_core.errors import NothingToDo
 from ocr_core.library import Library
-from ocr_core.library.library import new_run_id
+from ocr_core.library.names import new_run_id
 
 DRAWN: Final = "drawn"
 """The label of the readings that were there when the sample was drawn."""

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from ocr_core.errors import UsageError
 from ocr_core.library import Library
-from ocr_core.library.library import new_run_id
+from ocr_core.library.names import new_run_id
 from ocr_core.records import Box, doc_id
 
 TEXT: Final = "text"

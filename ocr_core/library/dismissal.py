@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from ocr_core.errors import UsageError
-from ocr_core.library.library import Library, new_run_id
+from ocr_core.library.library import Library
+from ocr_core.library.names import new_run_id
 
 Row = dict[str, Any]
 

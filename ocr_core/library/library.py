@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 import threading
-import tomllib
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -21,52 +16,18 @@ import pyarrow.compute as pc
 
 from ocr_core.errors import LibraryError, UsageError
 from ocr_core.library import compact as compaction
-from ocr_core.library import durable, names
+from ocr_core.library import durable, marker, names, queries
 from ocr_core.library.lookup import StoredPage, stored_page
 from ocr_core.library.manifest import ManifestLog
 from ocr_core.library.publish import write_part
+from ocr_core.library.queries import PageState, StoredDocument
 from ocr_core.library.tables import Publication, RunRecord, to_table
 from ocr_core.library.views import UNREADABLE, Snapshot, reading
-from ocr_core.records import Document, Failure, PageResult, Script, Stage, Status
+from ocr_core.records import Document, Failure, PageResult
 
 log = logging.getLogger(__name__)
 
-FORMAT: Final = 1
-MARKER: Final = "warraq.toml"
-_KEYS: Final = {"format", "name", "created_at", "settings"}
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class PageState:
-    """How far a page has come. Equal states are one object, so a million of them cost little.
-
-    `fingerprint` and the engine are empty for a page that only ever failed; `reason` is why it waits or how
-    it failed.
-    """
-
-    status: Status
-    fingerprint: str
-    script: Script
-    reason: str
-    run_id: str
-    engine: str
-    engine_version: str
-    collection: str
-
-
-@dataclass(frozen=True, slots=True)
-class StoredDocument:
-    """A document the library knows. `copies` are (root, source_path) of other places with the same bytes."""
-
-    doc_id: str
-    collection: str
-    source_path: str
-    root: str
-    media_type: str
-    pages: int
-    size_bytes: int
-    copies: tuple[tuple[str, str], ...]
 
 
 class Library:
@@ -82,49 +43,24 @@ class Library:
     # -- opening ---------------------------------------------------------------------------------------
 
     @classmethod
-    def create(
-        cls, path: Path | str, settings: Mapping[str, str | int | float | bool] | None = None
-    ) -> Library:
+    def create(cls, path: Path | str, settings: marker.Settings | None = None) -> Library:
         """Make a new library in an empty or missing folder.
 
         Raises:
             LibraryError: the folder holds other things, is a library already, cannot be written, or its path is no text.
         """
         root = Path(path).absolute()
-        cls.check_place(root)
+        marker.check_place(root)
         with durable.disk_errors(root, "create the library"):
             durable.make_folders(root)
             ManifestLog(root / "_log").prepare()
-            content = _marker(root.name, settings or {})
-            try:
-                durable.create_exclusively(root / MARKER, content, temporary=root / "_log" / ".tmp")
-            except FileExistsError:
-                raise LibraryError(f"{root} is a library already.", remedy="Open it instead.") from None
+            marker.write(root, settings or {}, temporary=root / "_log" / ".tmp")
         return cls.open(root)
 
     @staticmethod
     def check_place(path: Path | str) -> None:
-        """Check that there is a library, or that one could be made; nothing is written.
-
-        Raises:
-            LibraryError: there is a file, or a folder with other things in it, or the path is no text.
-        """
-        root = Path(path).absolute()
-        with durable.disk_errors(root, "create the library"):
-            if root.exists() and not root.is_dir():
-                raise LibraryError(f"{root} is a file.", remedy="Give --library the path of a folder.")
-            if not _is_text(str(root)):  # Arrow opens files by names in UTF-8 only
-                raise LibraryError(
-                    f"The path {os.fsencode(root)!r} is not UTF-8.", remedy="Choose or rename a folder."
-                )
-            if not root.exists() or (root / MARKER).exists():
-                return
-            strangers = [p.name for p in root.iterdir() if not p.name.startswith((".", "_"))]
-            if strangers:
-                raise LibraryError(
-                    f"{root} holds other files ({sorted(strangers)[0]}, …) and is not a Warraq library.",
-                    remedy="Give --library a new or empty folder.",
-                )
+        """Check that there is a library, or that one could be made: see `marker.check_place`."""
+        marker.check_place(Path(path).absolute())
 
     @classmethod
     def open(cls, path: Path | str) -> Library:
@@ -134,52 +70,18 @@ class Library:
             LibraryError: not a library, made by a newer Warraq, or unreadable.
         """
         root = Path(path).absolute()
-        marker = root / MARKER
-        try:
-            content = tomllib.loads(marker.read_text("utf-8"))
-            version = content.get("format")
-        except (FileNotFoundError, NotADirectoryError):
-            raise LibraryError(
-                f"{root} is not a Warraq library: it has no {MARKER}.",
-                remedy="Check the path, or make a library with: warraq run SOURCE --library DIR",
-            ) from None
-        except OSError as error:
-            raise LibraryError(
-                f"{marker} cannot be read: {error}", remedy="Check its permissions."
-            ) from error
-        except ValueError as error:
-            raise LibraryError(
-                f"{marker} is damaged: {error}",
-                remedy="Correct that place, or restore the file from a backup.",
-            ) from error
-        if not isinstance(version, int):
-            raise LibraryError(
-                f"{marker} is damaged: it has no number as `format`.",
-                remedy=f"Put the line `format = {FORMAT}` at its beginning.",
-            )
-        if version > FORMAT:
-            raise LibraryError(
-                f"{root} has format {version}; this Warraq reads up to {FORMAT}.", remedy="Upgrade Warraq."
-            )
-        if unknown := sorted(content.keys() - _KEYS):
-            raise LibraryError(
-                f"{marker} has a part that nothing reads: {unknown[0]}.",
-                remedy="Correct or delete it; what is set for a collection stands below [settings.collections.NAME].",
-            )
-        return cls(root, content.get("settings", {}))
+        return cls(root, marker.read(root))
 
     @classmethod
-    def create_or_open(
-        cls, path: Path | str, settings: Mapping[str, str | int | float | bool] | None = None
-    ) -> Library:
+    def create_or_open(cls, path: Path | str, settings: marker.Settings | None = None) -> Library:
         """Open the library at `path`, making it first where there is none. Safe when two processes do so at
         once.
         """
-        if not (Path(path) / MARKER).exists():
+        if not (Path(path) / marker.MARKER).exists():
             try:
                 return cls.create(path, settings)
             except LibraryError:
-                if not (Path(path) / MARKER).exists():
+                if not (Path(path) / marker.MARKER).exists():
                     raise
         return cls.open(path)
 
@@ -306,60 +208,18 @@ class Library:
     def page_states(
         self, collection: str | None = None, *, pages: Sequence[str] | None = None
     ) -> dict[str, PageState]:
-        """Every page, or each of `pages`, that has a result or stands failed, by page id. A page with an older good
-        result that failed later has the state of that result; its failure is among `open_failures`.
-        """
-        query = """
-            WITH states AS (
-              SELECT page_id, status, fingerprint, script, reason, run_id, engine, engine_version, collection
-              FROM pages
-              UNION ALL
-              SELECT page_id, 'failed', '', 'none', kind || ': ' || message, run_id, '', '', collection
-              FROM failures WHERE page_id <> '' AND page_id NOT IN (SELECT page_id FROM pages))
-            SELECT * FROM states WHERE ($collection IS NULL OR collection = $collection)
-        """
-        chosen: dict[str, Any] = {}
-        if pages is not None:
-            query += " AND page_id IN (SELECT unnest($pages))"
-            chosen = {"pages": list(pages)}
-        shared: dict[tuple[str, ...], PageState] = {}
-        states: dict[str, PageState] = {}
-        for batch in self._table(query, collection=collection, **chosen).to_batches(max_chunksize=50_000):
-            ids, *columns = (column.to_pylist() for column in batch.columns)
-            for page_id, key in zip(ids, zip(*columns, strict=True), strict=True):
-                state = shared.get(key)
-                if state is None:
-                    status, fingerprint, script, *rest = key
-                    state = shared[key] = PageState(Status(status), fingerprint, Script(script), *rest)
-                states[page_id] = state
-        return states
+        """See `queries.page_states`."""
+        return self.reading(lambda con: queries.page_states(con, collection, pages))
 
     def open_failures(self, collection: str | None = None) -> list[Failure]:
-        """Failures that still stand, `attempts` summed over runs, by path and page."""
-        query = """
-            SELECT source_path, stage, kind, message, remedy, page_id, doc_id, page_number, attempts
-            FROM failures WHERE $collection IS NULL OR collection = $collection
-            ORDER BY source_path, page_number, page_id
-        """
-        rows = self._table(query, collection=collection).to_pylist()
-        return [Failure(**row | {"stage": Stage(row["stage"])}) for row in rows]
+        """See `queries.open_failures`."""
+        return self.reading(lambda con: queries.open_failures(con, collection))
 
     def documents(
         self, collection: str | None = None, *, ids: Sequence[str] | None = None
     ) -> list[StoredDocument]:
-        """The documents, or those with one of these ids, by path."""
-        chosen = {} if ids is None else {"ids": list(ids)}
-        query = f"""
-            SELECT doc_id, collection, source_path, root, media_type, pages, size_bytes, copies, copy_roots
-            FROM documents WHERE ($collection IS NULL OR collection = $collection)
-              {"AND doc_id IN (SELECT unnest($ids))" if chosen else ""}
-            ORDER BY source_path, root, doc_id
-        """
-        rows = self._table(query, collection=collection, **chosen).to_pylist()
-        return [
-            StoredDocument(**row | {"copies": tuple(zip(row.pop("copy_roots"), row["copies"], strict=True))})
-            for row in rows
-        ]
+        """See `queries.documents`."""
+        return self.reading(lambda con: queries.documents(con, collection, ids))
 
     def places(self, doc_id: str) -> list[tuple[str, str]]:
         """Root and source path of every file that was found with these bytes, those found last first. It costs a look at
@@ -442,30 +302,5 @@ class Library:
             return self._last_stamp
 
 
-def new_run_id() -> str:
-    """A run id that sorts by time: `20260131T235959-3f2a9c`."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
-
-
 def _names_missing_file(error: Exception) -> bool:
     return isinstance(error, FileNotFoundError) or "No such file" in str(error)
-
-
-def _is_text(path: str) -> bool:
-    """Whether a path holds no bytes that are no text, which Python keeps as lone surrogates."""
-    return not any("\ud800" <= char <= "\udfff" for char in path)
-
-
-def _marker(name: str, settings: Mapping[str, str | int | float | bool]) -> bytes:
-    lines = [
-        "# A Warraq library. See https://parquet.apache.org for the files; `warraq --help` for the tools.",
-        f"format = {FORMAT}",
-        f"name = {json.dumps(name, ensure_ascii=False)}",
-        f'created_at = "{datetime.now(UTC).isoformat(timespec="seconds")}"',
-        "",
-        "[settings]",
-        *(f"{json.dumps(key)} = {json.dumps(value, ensure_ascii=False)}" for key, value in settings.items()),
-        "",
-    ]
-    # JSON's strings are TOML's, but for the one control character JSON leaves bare.
-    return "\n".join(lines).replace("\x7f", "\\u007f").encode("utf-8", "replace")

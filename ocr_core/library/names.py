@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+import uuid
+from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import quote, unquote
 
@@ -45,6 +47,11 @@ def run(run_id: str) -> str:
             f"Not a run id: {run_id!r}", remedy="Use letters, digits, '.', '_' and '-', at most 80."
         )
     return run_id
+
+
+def new_run_id() -> str:
+    """A run id that sorts by time: `20260131T235959-3f2a9c`."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
 
 
 def encode(name: str) -> str:

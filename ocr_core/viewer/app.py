@@ -16,7 +16,7 @@ from starlette.types import Message
 
 from ocr_core.errors import LibraryError, PageError, UsageError, WarraqError
 from ocr_core.library import Library
-from ocr_core.library.library import new_run_id
+from ocr_core.library.names import new_run_id
 from ocr_core.search.search import Searcher
 from ocr_core.viewer import attempt, audits, browse, find, page, reports, writing
 from ocr_core.viewer.attempt_reader import Reader
