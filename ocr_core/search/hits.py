@@ -9,7 +9,7 @@ from typing import Any, Final
 from rapidfuzz.distance import OSA
 
 from ocr_core.library.folding import Token, fold_tokens
-from ocr_core.library.written import as_written
+from ocr_core.library.written import as_it_counts
 from ocr_core.records import Box, doc_id, line_id
 from ocr_core.search.query import Clause, Query
 
@@ -92,7 +92,7 @@ def hit(place: Place, row: Mapping[str, Any], query: Query) -> Hit:
     """
     if place.written is not None:
         words = {"text": place.written, "transcriber": place.transcriber, "status": "text"}
-        row = {**as_written(row, words), "confidence": 1.0}
+        row = as_it_counts(row, words)
     marked = mark(row["text"], query)
     snippet, spans = _cut(row["text"], marked)
     return Hit(

@@ -11,7 +11,7 @@ from typing import Any, Final
 from ocr_core.errors import UsageError
 from ocr_core.exports.model import ExportLine, PlacedWord
 from ocr_core.exports.select import export_line
-from ocr_core.library.written import HUMAN, Place, as_written, place_of
+from ocr_core.library.written import HUMAN, Place, as_it_counts, place_of
 from ocr_core.search.hits import mark
 from ocr_core.search.query import Clause, Query, parse, tolerated
 
@@ -72,7 +72,7 @@ def read_lines(
     """
     said = [(written or {}).get(place_of(row)) for row in rows]
     lines = [
-        export_line(_as_it_counts(row, words), number, page)
+        export_line(as_it_counts(row, words), number, page)
         for number, (row, words) in enumerate(zip(rows, said, strict=True), 1)
     ]
     marked = _marked([line.text for line in lines], query)
@@ -80,12 +80,6 @@ def read_lines(
         _read(line, ranges, row["text"] or "", words)
         for line, ranges, row, words in zip(lines, marked, rows, said, strict=True)
     ]
-
-
-def _as_it_counts(row: Mapping[str, Any], words: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """As the search has it: what people wrote is certain."""
-    counting = as_written(row, words)
-    return counting if counting is row else {**counting, "confidence": 1.0}
 
 
 def pieces(text: str, marked: Sequence[Range], unsure: Sequence[Range] = ()) -> tuple[Piece, ...]:
