@@ -78,6 +78,10 @@ class Composer:
             return self._splicer.line(row, rng)
         return hand.composed(row, rng)
 
+    def vocabulary(self) -> dict[str, tuple[int, int]]:
+        """For each corpus, how many words of the text can be made of it, and how many of these stand nowhere in it."""
+        return {name: hand.vocabulary() for name, hand in self._hands.items()}
+
 
 class _Hand:
     """The words of one corpus, by what they say and by what they begin and end with."""
@@ -102,6 +106,9 @@ class _Hand:
         self._makeable = {t: makeable[t] for t in self.tokens}
         counts = Counter(self.tokens)
         self._kept = {t: min(1.0, (_COMMON * len(self.tokens) / n) ** 0.5) for t, n in counts.items()}
+
+    def vocabulary(self) -> tuple[int, int]:
+        return len(self._makeable), sum(text not in self._same for text in self._makeable)
 
     def composed(self, row: int, rng: np.random.Generator) -> CachedLine:
         """A line of about the width of the one in a row, with its margins and ink about as dark as its."""

@@ -165,6 +165,7 @@ def _maker(run: _Run) -> LineMaker:
     file = settings.run.folder / CUTS
     if not file.exists():
         rows = [r for r in run.cache.rows("train") if run.charset.covers(run.cache.table["text"][r])]
+        logger.info("looks for the spaces and letters of %d lines", len(rows))
         cuts = find_cuts(run.network, run.cache, rows, run.charset, settings.run.precision)
         save_cuts(cuts, file)
         logger.info("%d of %d lines can be cut between words", len(cuts), len(rows))
@@ -174,7 +175,10 @@ def _maker(run: _Run) -> LineMaker:
         return splicer
     hands = [c.name for c in settings.corpora if c.one_hand]
     text = _text_of(settings.data / augment.compose_text)
-    return Composer(run.cache, cuts, splicer, corpora=hands, text=text, probability=augment.compose)
+    composer = Composer(run.cache, cuts, splicer, corpora=hands, text=text, probability=augment.compose)
+    for hand, (words, new) in composer.vocabulary().items():
+        logger.info("%s: %d words to compose lines of, %d of them new to it", hand, words, new)
+    return composer
 
 
 def _text_of(path: Path) -> str:
