@@ -20,7 +20,7 @@ class ClassicalSegmenter:
     """Finds lines by their strokes; knows no script, needs no model. Pages should be straight to a few degrees."""
 
     name = "classical"
-    version = "4"
+    version = "5"
 
     def segment(self, page: CleanPage, page_id: str) -> Layout:
         if page.blank:

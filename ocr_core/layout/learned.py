@@ -46,7 +46,7 @@ class LearnedSegmenter:
     def __init__(self, network: Callable[[GreyImage], LineMaps], weights: str) -> None:
         self._network = network
         self._classical = ClassicalSegmenter()
-        self.version = f"4-{weights}-{self._classical.version}"
+        self.version = f"5-{weights}-{self._classical.version}"
 
     def segment(self, page: CleanPage, page_id: str) -> Layout:
         if page.blank:
