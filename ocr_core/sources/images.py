@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import math
 import re
 import struct
 import warnings
@@ -27,6 +28,7 @@ Image.MAX_IMAGE_PIXELS = None
 
 DPI_RANGE = (50.0, 2400.0)  # what a scanner may claim; beyond it the number is a default or damage
 MAX_SIDE = 32_000  # OpenCV's warps count coordinates in 16 bits
+_BAND = 16_000_000  # pixels whose colour is turned into grey at a time
 RESAVE = "Open it in an image editor and save it again, or scan the page anew."
 COPY_AGAIN = "Copy the file again from where it came from, or scan the page anew."
 
@@ -66,12 +68,19 @@ class Raster:
 
 def check_size(width: int, height: int, max_pixels: int) -> None:
     """Raises PageError `too-large` when the image has too many pixels, or a side no later step can handle."""
-    if width * height > max_pixels or max(width, height) > MAX_SIDE:
-        limit = f"{max_pixels / 1e6:g} megapixels and {MAX_SIDE} pixels a side"
+    if max(width, height) > MAX_SIDE:
         raise PageError(
             "too-large",
-            f"The image has {width} × {height} pixels; the limit is {limit}.",
-            remedy="Scale it down or cut it into pages; --max-megapixels raises the limit of pixels, not that of a side.",
+            f"The image has {width} × {height} pixels; no side may have more than {MAX_SIDE}.",
+            remedy="Scale it down or cut it into pages.",
+        )
+    if width * height > max_pixels:
+        megapixels = width * height / 1e6
+        raise PageError(
+            "too-large",
+            f"The image has {width} × {height} pixels, {megapixels:.0f} million; the limit is {max_pixels / 1e6:g} million.",
+            remedy=f"If it is a page, run again with --max-megapixels {math.ceil(megapixels)}, which takes up to "
+            f"{math.ceil(5 * megapixels / 1000)} GB of memory for each worker; else scale it down or cut it into pages.",
         )
 
 
@@ -144,9 +153,7 @@ def decode(
                     if not colour:  # a JPEG holds luminance by itself, and gives it sooner than colour
                         image.draft("L", None)
                     image.load()
-                pixels = to_grey_or_rgb(image)
-                if not colour and pixels.ndim == 3:
-                    pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
+                pixels = to_grey_or_rgb(image) if colour else _luminance(image)
                 turn = _orientation(image) if orient else 1
             except (PageError, MemoryError):
                 raise
@@ -181,6 +188,25 @@ def to_grey_or_rgb(image: Image.Image) -> PageArray:
     elif image.mode not in ("L", "RGB"):
         image = image.convert("RGB")
     return drop_absent_colour(np.asarray(image))
+
+
+def _luminance(image: Image.Image) -> PageArray:
+    """The grey pixels of a loaded image, in bands: the colours of a large page are not held a second time."""
+    if image.mode.startswith(("I", "F")):
+        return to_grey_or_rgb(image)
+    width, height = image.size
+    rows = max(1, _BAND // width)
+    if rows >= height:
+        return _grey(to_grey_or_rgb(image))
+    grey = np.empty((height, width), np.uint8)
+    for top in range(0, height, rows):
+        band = image.crop((0, top, width, min(height, top + rows)))
+        grey[top : top + rows] = _grey(to_grey_or_rgb(band))
+    return grey
+
+
+def _grey(pixels: PageArray) -> PageArray:
+    return pixels if pixels.ndim == 2 else np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
 def drop_absent_colour(pixels: PageArray) -> PageArray:
