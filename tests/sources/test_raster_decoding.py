@@ -12,7 +12,7 @@ from PIL import Image, ImageCms
 
 from flows.commands.run import run
 from ocr_core.errors import PageError
-from ocr_core.sources import ReadSettings, images
+from ocr_core.sources import ReadSettings, pixels
 from ocr_core.sources.identify import Limits
 from ocr_core.sources.images import MAX_SIDE, Raster, decode, frames
 
@@ -323,7 +323,7 @@ def test_a_large_page_is_as_grey_in_bands_as_whole(mode: str, monkeypatch: pytes
             picture.convert("L").convert(mode) if mode == "I;16" else picture.convert(mode), "TIFF"
         )
     whole = decode(data, "image/tiff", max_pixels=BIG, colour=False).pixels
-    monkeypatch.setattr(images, "_BAND", 500)
+    monkeypatch.setattr(pixels, "_BAND", 500)
     assert np.array_equal(decode(data, "image/tiff", max_pixels=BIG, colour=False).pixels, whole)
 
 
