@@ -15,7 +15,7 @@ from ocr_core.errors import ModelError, UsageError
 from ocr_core.models import read_card
 from ocr_core.recognizers.crnn.file import read_crnn
 from ocr_core.recognizers.crnn.network import Crnn
-from ocr_core.recognizers.published.engine import PublishedRecognizer
+from ocr_core.recognizers.published.engine import load_published
 from ocr_core.recognizers.published.file import EVENED, read_published
 from ocr_core.recognizers.register import load_reader
 from ocr_core.training.checkpoints import CHECKPOINT
@@ -81,7 +81,7 @@ def test_the_published_recipe_trains_and_its_weights_read(settings: TrainSetting
     assert card.kind == "crnn-published"
     data = (tmp_path / "weights" / card.file).read_bytes()
     assert read_published(data, "a")[2] == EVENED
-    engine = PublishedRecognizer.load("tiny", folder=tmp_path / "weights", device="cpu")
+    engine = load_published("tiny", folder=tmp_path / "weights", device="cpu")
     assert engine.charset == result.charset
 
 
