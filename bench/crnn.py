@@ -109,15 +109,18 @@ def published(lines: list, precision: str) -> None:
     from ocr_core.errors import ModelError
     from ocr_core.models import verified_bytes
     from ocr_core.models.remote import models_folder
+    from ocr_core.recognizers.crnn.engine import CrnnRecognizer
+    from ocr_core.recognizers.crnn.lines import Placement
     from ocr_core.recognizers.decoding.charset import Charset
     from ocr_core.recognizers.decoding.ctc import greedy
-    from ocr_core.recognizers.published.engine import NAME, PublishedRecognizer, as_published
+    from ocr_core.recognizers.published.engine import NAME, load_published
     from ocr_core.recognizers.published.file import read_published
+    from ocr_core.recognizers.published.lines import PublishedLines, as_published
     from ocr_core.recognizers.published.network import PublishedCrnn
     from ocr_core.records import EngineStamp
 
     try:
-        engine = PublishedRecognizer.load(device="cpu", precision=precision)
+        engine = load_published(device="cpu", precision=precision)
         card, data = verified_bytes(NAME, models_folder() / NAME)
         network, charset, _ = read_published(data, card.file)
         weights = "pulled weights"
@@ -126,9 +129,8 @@ def published(lines: list, precision: str) -> None:
         network, charset = PublishedCrnn().eval(), Charset("".join(map(chr, range(48, 122))))
         copy = PublishedCrnn()
         copy.load_state_dict(network.state_dict())
-        engine = PublishedRecognizer(
-            copy, charset, EngineStamp(NAME, "0", ""), device="cpu", precision=precision
-        )
+        reader = PublishedLines(copy, Placement.of("cpu", precision))
+        engine = CrnnRecognizer(reader, charset, EngineStamp(NAME, "0", ""))
         weights = "random weights"
 
     def plain() -> list[str]:
@@ -150,12 +152,16 @@ def onnx(lines: list, threads: int) -> None:
     import onnxruntime
     import torch
 
-    from ocr_core.recognizers.crnn.engine import BATCH_COLUMNS, BATCH_LINES, CrnnRecognizer
+    from ocr_core.models import verified_bytes
+    from ocr_core.recognizers.crnn.file import read_crnn
+    from ocr_core.recognizers.crnn.lines import BATCH_COLUMNS, BATCH_LINES, CompactLines, Placement
     from ocr_core.recognizers.crnn.onnx_export import export_onnx
     from ocr_core.recognizers.pictures import line_batches
 
-    engine = CrnnRecognizer.load(device="cpu", decoding="greedy")
-    jobs = [engine._prepare(place, line.pixels) for place, line in enumerate(lines)]
+    card, data = verified_bytes("crnn-latin")
+    placement = Placement.of("cpu")
+    reader = CompactLines(read_crnn(data, card.file)[0], placement)
+    jobs = [reader.prepare(place, line.pixels) for place, line in enumerate(lines)]
     batches = []
     for batch in line_batches(jobs, BATCH_LINES, BATCH_COLUMNS):
         widths = [job.image.shape[1] for job in batch]
@@ -175,8 +181,8 @@ def onnx(lines: list, threads: int) -> None:
 
     def through_torch() -> None:
         for x, widths in batches:
-            with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=engine._bf16):
-                engine._network(torch.from_numpy(x), torch.from_numpy(widths))
+            with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=placement.bf16):
+                reader._network(torch.from_numpy(x), torch.from_numpy(widths))
 
     a, b = (len(lines) / seconds(f) for f in (through_onnx, through_torch))
     print(f"crnn-latin, network alone: onnxruntime {a:.1f} lines/s  PyTorch {b:.1f} lines/s")

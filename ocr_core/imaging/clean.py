@@ -9,7 +9,8 @@ import numpy as np
 
 from ocr_core.imaging.background import dark_border, even
 from ocr_core.imaging.blank import is_blank
-from ocr_core.imaging.geometry import compose, quarter, reduced, rotate
+from ocr_core.imaging.fine_print import is_fine_print
+from ocr_core.imaging.geometry import Affine, compose, quarter, reduced, rotate
 from ocr_core.imaging.orientation import estimate_orientation
 from ocr_core.imaging.settings import ImagingSettings
 from ocr_core.imaging.skew import SkewEstimate, estimate_skew
@@ -18,8 +19,10 @@ from ocr_core.records import CleanPage, GreyImage, PageArray
 log = logging.getLogger(__name__)
 
 LONGEST = 1200
-"""Longer side, in pixels, of the copy that is cleaned: it bounds time and memory whatever the size of the scan, and
-lines of writing are found on it as well as on more."""
+"""Longer side, in pixels, of the copy that is cleaned: lines of writing are found on it as well as on more …"""
+_FINER = (2400, 3600)
+"""… but those of newspapers, plans and other large sheets, whose letters would be lost. It bounds time and memory whatever
+the size of the scan."""
 _TINY = 48
 """A page whose shorter side has fewer pixels holds no more than a line: its angle cannot be trusted."""
 
@@ -27,7 +30,8 @@ _TINY = 48
 def clean_page(pixels: PageArray, *, settings: ImagingSettings | None = None) -> CleanPage:
     """Prepare a page.
 
-    `grey` is a reduced copy where `pixels` has a side of more than `LONGEST`; a rotated page grows by its corners.
+    `grey` is a reduced copy where `pixels` has a side of more than `LONGEST`, or of more than two or three times as much
+    where writing is small for its sheet; a rotated page grows by its corners.
 
     Args:
         pixels: uint8, [height, width] grey or [height, width, 3] RGB, turned as the file says; at least one pixel.
@@ -37,12 +41,14 @@ def clean_page(pixels: PageArray, *, settings: ImagingSettings | None = None) ->
         ValueError: not an image of one of these shapes.
     """
     settings = settings or ImagingSettings()
-    grey, to_original = reduced(to_grey(pixels), LONGEST)
-    if min(grey.shape) < _TINY:
-        evened = even(grey) if settings.even_background and min(grey.shape) >= 8 else grey
+    grey = to_grey(pixels)
+    evened, to_original = _evened(grey, LONGEST, settings)
+    for longest in _FINER:
+        if max(grey.shape) <= max(evened.shape) or not is_fine_print(evened):
+            break
+        evened, to_original = _evened(grey, longest, settings)
+    if min(evened.shape) < _TINY:
         return CleanPage(evened, to_original, blank=settings.find_blank and is_blank(evened))
-    border = dark_border(grey) if settings.remove_borders else None
-    evened = even(grey, border) if settings.even_background else _whitened(grey, border)
     if settings.find_blank and is_blank(evened):
         return CleanPage(evened, to_original, blank=True)
     turn = _turn(evened, settings)
@@ -54,6 +60,15 @@ def clean_page(pixels: PageArray, *, settings: ImagingSettings | None = None) ->
         return CleanPage(upright, to_original, rotation=turn, skew_deg=skew.angle_deg)
     straight, to_upright = rotate(upright, skew.angle_deg)
     return CleanPage(straight, compose(to_original, to_upright), rotation=turn, skew_deg=skew.angle_deg)
+
+
+def _evened(grey: GreyImage, longest: int, settings: ImagingSettings) -> tuple[GreyImage, Affine]:
+    """A copy of at most `longest` pixels, evenly lit and without its dark surround, and the map from it to `grey`."""
+    small, to_original = reduced(grey, longest)
+    if min(small.shape) < _TINY:
+        return even(small) if settings.even_background and min(small.shape) >= 8 else small, to_original
+    border = dark_border(small) if settings.remove_borders else None
+    return even(small, border) if settings.even_background else _whitened(small, border), to_original
 
 
 def _turn(evened: GreyImage, settings: ImagingSettings) -> int:

@@ -12,15 +12,15 @@ from ocr_core.records import CleanPage, Layout
 
 log = logging.getLogger(__name__)
 
-MAX_LINES = 400
-"""More lines than any page of an archive has: beyond, the page is texture."""
+_MOST, _DENSEST = 400, 270.0
+"""More lines than any page of an archive has, and than there are in a megapixel of a large one: beyond, it is texture."""
 
 
 class ClassicalSegmenter:
     """Finds lines by their strokes; knows no script, needs no model. Pages should be straight to a few degrees."""
 
     name = "classical"
-    version = "4"
+    version = "5"
 
     def segment(self, page: CleanPage, page_id: str) -> Layout:
         if page.blank:
@@ -32,10 +32,15 @@ class ClassicalSegmenter:
         ridges = _all_ridges(ink)
         gutter = find_gutter(ink.mask, pitch, ridges)
         found = outlined(ink, cut_at(gutter, ridges, ink.mask, pitch))
-        if len(found) > MAX_LINES:
+        if is_texture(len(found), page):
             log.warning("%s: %d lines found, taken for texture", page_id, len(found))
             return Layout(page_id, ())
         return layout_of(page, page_id, found, gutter)
+
+
+def is_texture(lines: int, page: CleanPage) -> bool:
+    """Whether a page has more lines than can be written on it."""
+    return lines > max(_MOST, _DENSEST * page.grey.size / 1e6)
 
 
 def _all_ridges(ink: Ink) -> list[Ridge]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ocr_core.imaging.geometry import apply, compose, quarter
 from ocr_core.layout.baselines import Baseline, enlarged, find_baselines
 from ocr_core.layout.borne_out import borne_out
-from ocr_core.layout.classical import MAX_LINES, ClassicalSegmenter
+from ocr_core.layout.classical import ClassicalSegmenter, is_texture
 from ocr_core.layout.compose import Shape, layout_of, outlined
 from ocr_core.layout.ink import find_marks, ink_of, line_pitch
 from ocr_core.layout.maps import LineMaps
@@ -46,7 +46,7 @@ class LearnedSegmenter:
     def __init__(self, network: Callable[[GreyImage], LineMaps], weights: str) -> None:
         self._network = network
         self._classical = ClassicalSegmenter()
-        self.version = f"4-{weights}-{self._classical.version}"
+        self.version = f"5-{weights}-{self._classical.version}"
 
     def segment(self, page: CleanPage, page_id: str) -> Layout:
         if page.blank:
@@ -67,7 +67,7 @@ class LearnedSegmenter:
         if turned:
             ink, (ridges, others) = set_apart([p for p, _, _ in turned], ink, ridges, others)
         found = outlined(ink, ridges + borne_out(others, ink, ridges), _MIDDLE) + turned
-        if not found or len(found) > MAX_LINES:
+        if not found or is_texture(len(found), page):
             log.debug("%s: the network finds %d lines", page_id, len(found))
             return self._classical.segment(page, page_id)
         return layout_of(page, page_id, found, gutter)

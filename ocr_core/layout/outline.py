@@ -65,8 +65,8 @@ def outline(
 def _together(xs: NDArray[np.intp], ys: NDArray[np.intp], pitch: float) -> NDArray[np.bool_]:
     """Which ink stays when stray marks beyond the ends of the line are left out: bool [n].
 
-    Ink is grouped by gaps of most of a pitch. Going outwards from the heaviest group, a group too narrow and light for a
-    word ends the line when the gap is wide.
+    Ink is grouped by gaps of most of a pitch. Coming from either end, groups go that lie apart and are too narrow or too
+    light for a word; between words such a group is one itself: a dash, an "a".
     """
     origin = int(xs.min())
     columns = np.bincount(xs - origin)
@@ -75,18 +75,18 @@ def _together(xs: NDArray[np.intp], ys: NDArray[np.intp], pitch: float) -> NDArr
     groups = [(int(filled[a]), int(filled[b - 1])) for a, b in pairwise(starts)]
     mass = [int(columns[a : b + 1].sum()) for a, b in groups]
     heaviest = int(np.argmax(mass))
-    low = high = heaviest
 
-    def belongs(index: int, gap: float) -> bool:
+    def stray(index: int, gap: float) -> bool:
         a, b = groups[index]
         narrow = b - a + 1 < 0.3 * pitch
         light = mass[index] < 0.02 * mass[heaviest]
-        return not (narrow and gap > _GROUP_GAP * pitch) and not (light and gap > 1.5 * pitch)
+        return (narrow and gap > _GROUP_GAP * pitch) or (light and gap > 1.5 * pitch)
 
-    while low > 0 and belongs(low - 1, groups[low][0] - groups[low - 1][1]):
-        low -= 1
-    while high < len(groups) - 1 and belongs(high + 1, groups[high + 1][0] - groups[high][1]):
-        high += 1
+    low, high = 0, len(groups) - 1
+    while low < heaviest and stray(low, groups[low + 1][0] - groups[low][1]):
+        low += 1
+    while high > heaviest and stray(high, groups[high][0] - groups[high - 1][1]):
+        high -= 1
     return np.asarray((xs - origin >= groups[low][0]) & (xs - origin <= groups[high][1]))
 
 

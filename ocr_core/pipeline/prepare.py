@@ -21,6 +21,9 @@ from ocr_core.sources import ReadSettings, read_pages
 
 log = logging.getLogger(__name__)
 
+_PREVIEW = 200
+"""Longer side, in pixels, of a page on which no more than one line can be read: text from several would be made up."""
+
 
 @dataclass(frozen=True, slots=True)
 class PreparedPage:
@@ -100,6 +103,12 @@ def _prepare(
         stage = Stage.LAYOUT
         lines = tuple(_inside(line, width, height) for line in segmenter.segment(clean, page.page_id).lines)
         clock.lap("layout")
+        if len(lines) > 1 and max(width, height) <= _PREVIEW:
+            raise PageError(
+                "too-small",
+                f"The page has {width} × {height} pixels, too few for the letters of several lines.",
+                remedy="It looks like a preview: give Warraq the scan itself, or leave this file out.",
+            )
         # Crops come from the original pixels, so no engine inherits what cleaning did for the layout.
         grey = to_grey(image.pixels)
         images = tuple(crop_lines(enhanced(grey, imaging.enhance), lines))

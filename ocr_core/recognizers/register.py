@@ -28,9 +28,9 @@ def _crnn(name: str, folder: Path | None, device: str, decoding: Decoding | None
 
 
 def _published(name: str, folder: Path | None, device: str, decoding: Decoding | None) -> Recognizer:
-    from ocr_core.recognizers.published.engine import PublishedRecognizer
+    from ocr_core.recognizers.published.engine import load_published
 
-    return PublishedRecognizer.load(name, folder=folder, device=device, decoding=decoding)
+    return load_published(name, folder=folder, device=device, decoding=decoding)
 
 
 def _glyphs(name: str, folder: Path | None, device: str, decoding: Decoding | None) -> Recognizer:

@@ -14,6 +14,7 @@ from ocr_core.errors import PageError
 from ocr_core.records import Document, Failure, SourceFile, Stage
 from ocr_core.sources import images, poppler, sniff
 from ocr_core.sources.discover import unreadable
+from ocr_core.sources.settings import MAX_PIXELS
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ class Limits:
         timeout: seconds for one call of poppler.
     """
 
-    max_pixels: int = 100_000_000
+    max_pixels: int = MAX_PIXELS
     max_pages: int = 20_000
     timeout: float = 60.0
 

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import io
 import logging
+import math
 import re
 import struct
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from ocr_core.errors import PageError
 from ocr_core.records import PageArray
+from ocr_core.sources.pixels import luminance, to_grey_or_rgb
 
 log = logging.getLogger(__name__)
 
@@ -66,12 +67,19 @@ class Raster:
 
 def check_size(width: int, height: int, max_pixels: int) -> None:
     """Raises PageError `too-large` when the image has too many pixels, or a side no later step can handle."""
-    if width * height > max_pixels or max(width, height) > MAX_SIDE:
-        limit = f"{max_pixels / 1e6:g} megapixels and {MAX_SIDE} pixels a side"
+    if max(width, height) > MAX_SIDE:
         raise PageError(
             "too-large",
-            f"The image has {width} × {height} pixels; the limit is {limit}.",
-            remedy="Scale it down or cut it into pages; --max-megapixels raises the limit of pixels, not that of a side.",
+            f"The image has {width} × {height} pixels; no side may have more than {MAX_SIDE}.",
+            remedy="Scale it down or cut it into pages.",
+        )
+    if width * height > max_pixels:
+        megapixels = width * height / 1e6
+        raise PageError(
+            "too-large",
+            f"The image has {width} × {height} pixels, {megapixels:.0f} million; the limit is {max_pixels / 1e6:g} million.",
+            remedy=f"If it is a page, run again with --max-megapixels {math.ceil(megapixels)}, which takes up to "
+            f"{math.ceil(5 * megapixels / 1000)} GB of memory for each worker; else scale it down or cut it into pages.",
         )
 
 
@@ -144,9 +152,7 @@ def decode(
                     if not colour:  # a JPEG holds luminance by itself, and gives it sooner than colour
                         image.draft("L", None)
                     image.load()
-                pixels = to_grey_or_rgb(image)
-                if not colour and pixels.ndim == 3:
-                    pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
+                pixels = to_grey_or_rgb(image) if colour else luminance(image)
                 turn = _orientation(image) if orient else 1
             except (PageError, MemoryError):
                 raise
@@ -160,65 +166,6 @@ def decode(
         pixels, dpi = np.asarray(cv2.resize(pixels, stretched), np.uint8), (scale, scale)
     upright = np.ascontiguousarray(_UPRIGHT[turn](pixels)) if turn in _UPRIGHT else pixels
     return Raster(upright, round(sum(dpi) / 2, 2) if dpi else None)
-
-
-def to_grey_or_rgb(image: Image.Image) -> PageArray:
-    """The pixels of a loaded image as uint8 grey or RGB, transparency on white, grey where no colour is."""
-    if image.mode.startswith(("I", "F")):
-        wide = np.asarray(image)
-        white_is_zero = getattr(image, "tag_v2", {}).get(262) == 0
-        return _to_eight_bits(wide, inverted=white_is_zero)
-    if image.mode == "1":
-        return np.asarray(image.convert("L"))
-    if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
-        layer = image if image.mode == "RGBA" else image.convert("RGBA")
-        paper = Image.new("RGB", layer.size, (255, 255, 255))
-        paper.paste(layer, mask=layer.getchannel("A"))
-        image = paper
-    elif image.mode == "LAB":
-        lab = np.asarray(image, np.uint8) ^ np.array([0, 128, 128], np.uint8)  # signed a, b → offset by 128
-        return drop_absent_colour(np.asarray(cv2.cvtColor(lab, cv2.COLOR_Lab2RGB), np.uint8))
-    elif image.mode not in ("L", "RGB"):
-        image = image.convert("RGB")
-    return drop_absent_colour(np.asarray(image))
-
-
-def drop_absent_colour(pixels: PageArray) -> PageArray:
-    """RGB whose three channels are equal everywhere → grey; anything else as it is."""
-    if pixels.ndim == 2:
-        return pixels
-    for view in (pixels[::16, ::16], pixels):  # most colour pages are told by the first look
-        red = view[..., 0]
-        if not (np.array_equal(red, view[..., 1]) and np.array_equal(red, view[..., 2])):
-            return pixels
-    return np.ascontiguousarray(pixels[..., 0])
-
-
-def _to_eight_bits(wide: NDArray[Any], *, inverted: bool) -> PageArray:
-    """Scales 16-bit, 32-bit and float samples by the range they are coded in (8, 10, 12 … bits), unclipped.
-
-    A page is mostly paper, near the top of its range: the least range that holds the brightest sample is it.
-    """
-    finite = wide[np.isfinite(wide)] if wide.dtype.kind == "f" else wide
-    if finite.size == 0:
-        return np.full(wide.shape, 255, np.uint8)
-    low, high = float(finite.min()), float(finite.max())
-    if low < 0:  # no coding of ink and paper: stretch
-        bottom, top = low, max(high, low + 1)
-    else:
-        ranges = [1.0] if wide.dtype.kind == "f" else []
-        ranges += [255.0, 1023.0, 4095.0, 16383.0, 65535.0]
-        bottom, top = 0.0, next((r for r in ranges if high <= r), high)
-    # The white of the paper of an inverted image is 0, so its brightest sample says nothing: trust the type.
-    if inverted and low >= 0 and wide.dtype == np.uint16:
-        top = 65535.0
-    eight = np.empty(wide.shape, np.uint8)
-    rows = max(1, 4_000_000 // max(1, wide.shape[1]))
-    for at in range(0, len(wide), rows):  # in strips: floats take four times the room
-        strip = wide[at : at + rows].astype(np.float32)
-        strip = (np.nan_to_num(strip, nan=top, posinf=top, neginf=bottom) - bottom) * (255 / (top - bottom))
-        eight[at : at + rows] = np.rint(strip)
-    return 255 - eight if inverted else eight
 
 
 def _opened(stream: IO[bytes], media_type: str) -> Image.Image:

@@ -7,6 +7,9 @@ from enum import StrEnum
 
 from pydantic import ConfigDict
 
+MAX_PIXELS = 300_000_000
+"""Of a page unless told otherwise: a sheet of A0 at 400 dpi has 250 million."""
+
 
 class ExistingText(StrEnum):
     """What to do with the text a PDF page already carries (the vocabulary of OCRmyPDF).
@@ -33,7 +36,7 @@ class ReadSettings:
     """
 
     dpi: int = 300
-    max_pixels: int = 100_000_000
+    max_pixels: int = MAX_PIXELS
     existing_text: ExistingText = ExistingText.SKIP
     colour: bool = False
     timeout: float = 120.0

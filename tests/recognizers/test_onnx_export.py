@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ocr_core.errors import ModelError
+from ocr_core.ground import normalise_height
 from ocr_core.recognizers.crnn.engine import CrnnRecognizer
 from ocr_core.recognizers.crnn.onnx_export import export_onnx
 from ocr_core.recognizers.decoding.ctc import greedy
@@ -35,7 +36,7 @@ def test_reads_what_the_engine_reads(tmp_path: Path) -> None:
             lines.append(line)
         batch = np.zeros((len(lines), 1, height, columns), np.float32)
         for row, line in enumerate(lines):
-            batch[row, 0, :, : line.shape[1]] = 1 - engine._prepare(0, line).image.astype(np.float32) / 255
+            batch[row, 0, :, : line.shape[1]] = 1 - normalise_height(line, height).astype(np.float32) / 255
         scores = session.run(None, {"lines": batch, "widths": np.array(widths)})[0]
         for row, own in enumerate(engine.log_probs(lines)):
             np.testing.assert_allclose(scores[: len(own), row], own, atol=1e-3)

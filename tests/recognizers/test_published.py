@@ -14,7 +14,7 @@ from ocr_core.errors import ModelError
 from ocr_core.models import card_of
 from ocr_core.recognizers.decoding.charset import Charset
 from ocr_core.recognizers.decoding.ctc import greedy
-from ocr_core.recognizers.published.engine import NAME, PublishedRecognizer, pull_published
+from ocr_core.recognizers.published.engine import NAME, load_published, pull_published
 from ocr_core.recognizers.published.file import EVENED, FORMAT, read_published, write_published
 from ocr_core.records import LineImage, Transcript
 from tests.recognizers.published_weights import CHARACTERS, checkpoint, network
@@ -47,7 +47,7 @@ def test_the_card_tells_where_the_weights_are_from(root: Path) -> None:
 
 
 def test_reads_what_the_published_loop_reads(root: Path) -> None:
-    engine = PublishedRecognizer.load(folder=root / NAME, device="cpu", precision="fp32")
+    engine = load_published(folder=root / NAME, device="cpu", precision="fp32")
     rng = np.random.default_rng(2)
     plain, images, everything = [], [], []
     for number in range(6):
@@ -73,7 +73,7 @@ def test_reads_what_the_published_loop_reads(root: Path) -> None:
 
 def test_not_pulled_or_damaged_is_refused(root: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="not on this machine") as caught:
-        PublishedRecognizer.load(folder=tmp_path)
+        load_published(folder=tmp_path)
     assert "warraq models pull crnn-published" in caught.value.remedy
     for file in (root / NAME).iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
@@ -81,7 +81,7 @@ def test_not_pulled_or_damaged_is_refused(root: Path, tmp_path: Path) -> None:
     data[-1] ^= 1
     (tmp_path / f"{NAME}.safetensors").write_bytes(data)
     with pytest.raises(ModelError, match="damaged"):
-        PublishedRecognizer.load(folder=tmp_path)
+        load_published(folder=tmp_path)
 
 
 def test_files_of_weights(tmp_path: Path) -> None:

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
+from flows.commands.run import run
 from ocr_core.errors import PageError
+from ocr_core.sources import ReadSettings, pixels
+from ocr_core.sources.identify import Limits
 from ocr_core.sources.images import MAX_SIDE, Raster, decode, frames
 
 BIG = 100_000_000
@@ -290,9 +293,40 @@ def test_size_is_checked_before_decoding() -> None:
     with pytest.raises(PageError) as caught:
         decode(bomb, "image/png", max_pixels=BIG)
     assert caught.value.kind == "too-large"
+    assert "--max-megapixels 900" in caught.value.remedy
 
 
 def test_a_side_beyond_what_later_steps_can_handle() -> None:
     with pytest.raises(PageError) as caught:
         read(Image.new("1", (MAX_SIDE + 1, 1)))
-    assert caught.value.kind == "too-large"
+    assert caught.value.kind == "too-large" and "megapixels" not in caught.value.remedy
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "CMYK", "1", "LAB", "I;16"])
+def test_a_large_page_is_as_grey_in_bands_as_whole(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = photo(61, 47)
+    if mode == "LAB":
+        data = encoded(picture.convert("RGB"), "TIFF")
+        with Image.open(io.BytesIO(data)) as image:
+            lab = ImageCms.applyTransform(
+                image,
+                ImageCms.buildTransform(
+                    ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB"
+                ),
+            )
+        data = encoded(lab, "TIFF")
+    elif mode == "RGBA":
+        picture.putalpha(Image.linear_gradient("L").resize(picture.size))
+        data = encoded(picture, "TIFF")
+    else:
+        data = encoded(
+            picture.convert("L").convert(mode) if mode == "I;16" else picture.convert(mode), "TIFF"
+        )
+    whole = decode(data, "image/tiff", max_pixels=BIG, colour=False).pixels
+    monkeypatch.setattr(pixels, "_BAND", 500)
+    assert np.array_equal(decode(data, "image/tiff", max_pixels=BIG, colour=False).pixels, whole)
+
+
+def test_the_largest_page_of_a_run_is_that_of_the_library() -> None:
+    option = next(o for o in run.params if o.name == "max_megapixels")
+    assert option.default * 1e6 == ReadSettings().max_pixels == Limits().max_pixels

@@ -1,4 +1,4 @@
-"""The line readers `crnn-latin` and `crnn-ar`, and any other with a compact CRNN behind it.
+"""The line readers `crnn-latin` and `crnn-ar`, and any other with a CRNN behind it.
 
 A network writes a line from left to right. Where its card says that the order is `drawn`, the line runs from right to left
 and is turned into reading order afterwards (see `ocr_core.bidi`).
@@ -6,32 +6,24 @@ and is turned into reading order afterwards (see `ocr_core.bidi`).
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import Literal, Protocol, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ocr_core.errors import ModelError, PageError
-from ocr_core.ground import NORMALISATION_VERSION, normalise_height
+from ocr_core.ground import NORMALISATION_VERSION
 from ocr_core.models import WEIGHTS, ModelCard, card_of, verified_bytes
 from ocr_core.recognizers.decoding.beam import BeamSettings, CharacterModel, beam_search
 from ocr_core.recognizers.decoding.charset import Charset
 from ocr_core.recognizers.decoding.ctc import Decoded, Frames, greedy
 from ocr_core.recognizers.decoding.ngram import NgramModel
 from ocr_core.recognizers.decoding.words import in_reading_order, words_of
-from ocr_core.recognizers.device import has_bf16, torch_device
-from ocr_core.recognizers.pictures import LineJob, check_line, line_batches
+from ocr_core.recognizers.pictures import LineJob
 from ocr_core.recognizers.protocol import failed
 from ocr_core.records import EngineStamp, Failure, GreyImage, LineImage, Transcript
-
-if TYPE_CHECKING:
-    from ocr_core.recognizers.crnn.network import Crnn
-
-log = logging.getLogger(__name__)
 
 Decoding = Literal["greedy", "beam"]
 LANGUAGE_MODEL = "lm-latin"
@@ -39,17 +31,25 @@ DRAWN = "drawn"
 _LANGUAGE_MODELS = {"": LANGUAGE_MODEL, DRAWN: "lm-ar"}
 """By the order in which a reader writes: a language model knows one order only."""
 
-BATCH_LINES = 32
-BATCH_COLUMNS = 24_000
-"""Padded columns of a batch: bounds memory at about 150 MB."""
-_STEP = 32
-"""Widths are rounded up to multiples of this, so that oneDNN compiles few shapes."""
-_LONGEST = 6_000
-"""Columns at network height beyond which a picture is no line of writing."""
+
+class LineNetwork(Protocol):
+    """What knows a network's pictures: how a line is brought to it, and what it says of each frame."""
+
+    def prepare(self, place: int, pixels: GreyImage) -> LineJob:
+        """A line picture as the network wants it.
+
+        Raises:
+            PageError: it is not a grey line.
+        """
+        ...
+
+    def scores(self, jobs: Sequence[LineJob]) -> Iterator[tuple[Sequence[LineJob], list[Frames]]]:
+        """The jobs in batches, with the log probabilities, float32 [T, classes], of each."""
+        ...
 
 
 class CrnnRecognizer:
-    """Reads lines with a compact CRNN, by the best path or by beam search with a language model. Make one with `load`.
+    """Reads lines with a CRNN, by the best path or by beam search with a language model. Make one with `load`.
 
     Several threads may share one. The text of a line does not depend on its batch: the network treats what is right of a
     line as empty (see `crnn.network`).
@@ -57,28 +57,20 @@ class CrnnRecognizer:
 
     def __init__(
         self,
-        network: Crnn,
+        network: LineNetwork,
         charset: Charset,
         stamp: EngineStamp,
         *,
-        device: str = "auto",
-        precision: str = "auto",
         calibration: Sequence[tuple[float, float]] = (),
         language: NgramModel | None = None,
     ) -> None:
-        """Take a network, which is changed in place for speed (batch norm folded in).
+        """Take a network.
 
         Args:
-            device: `auto`, `cpu` or `cuda[:n]`.
-            precision: `fp32`, `bf16`, `int8` (convolutions only, see the module of that name), or `auto`: what is fastest on
-                this device, for they read alike.
             calibration: see `ModelCard`.
             language: for beam search, its card stating the settings; None for the best path.
         """
-        self._device = torch_device(device)
-        self._int8 = precision == "int8" or (precision == "auto" and _has_int8(self._device))
-        self._bf16 = precision == "bf16" or (precision != "fp32" and has_bf16(self._device))
-        self._take(network)
+        self._network = network
         self._charset = charset
         self._stamp = stamp
         self._rtl = dict(stamp.settings).get("order") == DRAWN
@@ -88,17 +80,6 @@ class CrnnRecognizer:
         self._calibrations = [np.array(p, dtype=np.float64) for p in (calibration, further) if len(p)]
         self._search = None if language is None else _search_of(language, charset)
         self._searching = Lock()
-
-    def _take(self, network: Any) -> None:
-        """Make the network ready to read, on the device and in the precision that were chosen."""
-        from ocr_core.recognizers.crnn.int8 import Int8Crnn
-        from ocr_core.recognizers.crnn.network import channels_last, fold_norms
-
-        self._height = network.shape.height
-        if self._int8:
-            self._network: Any = Int8Crnn(network)
-        else:
-            self._network = channels_last(fold_norms(network.eval()), self._device)
 
     @classmethod
     def load(
@@ -115,6 +96,7 @@ class CrnnRecognizer:
         """Load packaged weights, after checking them against the sha256 of their card.
 
         Args:
+            device, precision: see `Placement`.
             decoding: see `crnn_stamp`.
             language_model: name of a packaged model of kind ngram, by default that of the reader's order; loaded for
                 `beam` only.
@@ -124,6 +106,7 @@ class CrnnRecognizer:
             ModelError: weights or card are missing, damaged, or of another kind of network.
         """
         from ocr_core.recognizers.crnn.file import read_crnn
+        from ocr_core.recognizers.crnn.lines import CompactLines, Placement
 
         card, data = verified_bytes(name, folder)
         if card.kind != "crnn":
@@ -139,15 +122,8 @@ class CrnnRecognizer:
         language = None
         if dict(stamp.settings).get("decoding") == "beam":
             language = NgramModel.load(language_model, folder=language_folder)
-        return cls(
-            network,
-            charset,
-            stamp,
-            device=device,
-            precision=precision,
-            calibration=card.calibration,
-            language=language,
-        )
+        lines = CompactLines(network, Placement.of(device, precision))
+        return cls(lines, charset, stamp, calibration=card.calibration, language=language)
 
     @property
     def stamp(self) -> EngineStamp:
@@ -163,10 +139,10 @@ class CrnnRecognizer:
         jobs: list[LineJob] = []
         for place, image in enumerate(images):
             try:
-                jobs.append(self._prepare(place, image.pixels))
+                jobs.append(self._network.prepare(place, image.pixels))
             except PageError as error:
                 answers[place] = failed(image, error)
-        for batch, scores in self._scores(jobs):
+        for batch, scores in self._network.scores(jobs):
             for job, decoded in zip(batch, self._decoded(scores), strict=True):
                 answers[job.place] = self._transcript(images[job.place], job, decoded)
         return cast("list[Transcript | Failure]", answers)
@@ -177,42 +153,13 @@ class CrnnRecognizer:
         Raises:
             PageError: a picture is not a grey line.
         """
-        jobs = [self._prepare(place, image) for place, image in enumerate(pixels)]
+        jobs = [self._network.prepare(place, image) for place, image in enumerate(pixels)]
         by_place = {
             job.place: frames
-            for batch, scores in self._scores(jobs)
+            for batch, scores in self._network.scores(jobs)
             for job, frames in zip(batch, scores, strict=True)
         }
         return [by_place[place] for place in range(len(pixels))]
-
-    def _prepare(self, place: int, pixels: NDArray[np.uint8]) -> LineJob:
-        check_line(pixels, _LONGEST / self._height)
-        return LineJob(place, normalise_height(pixels, self._height), self._height / pixels.shape[0])
-
-    def _scores(self, jobs: Sequence[LineJob]) -> Iterator[tuple[Sequence[LineJob], list[Frames]]]:
-        """The jobs in batches, with the log probabilities, float32 [T, classes], of each."""
-        import torch
-
-        from ocr_core.recognizers.crnn.network import REDUCTION
-
-        for batch in line_batches(jobs, BATCH_LINES, BATCH_COLUMNS):
-            widths = [job.image.shape[1] for job in batch]
-            columns = -(-max(widths) // _STEP) * _STEP
-            # At least two rows: a row alone takes another path through oneDNN, with other rounding, and a line must
-            # read the same whatever it is batched with.
-            ink = np.full((max(2, len(batch)), 1, self._height, columns), 255, np.uint8)
-            for row, job in enumerate(batch):
-                ink[row, 0, :, : job.image.shape[1]] = job.image
-            x = 1 - torch.from_numpy(ink).to(self._device).float() / 255
-            with (
-                torch.inference_mode(),
-                torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16),
-            ):
-                logits, _ = self._network(
-                    x, torch.tensor(widths + [columns] * (len(x) - len(widths)), device=self._device)
-                )
-            scores = logits.float().log_softmax(2).transpose(0, 1).cpu().numpy()
-            yield batch, [scores[row, : -(-width // REDUCTION)] for row, width in enumerate(widths)]
 
     def _transcript(self, image: LineImage, job: LineJob, decoded: Decoded) -> Transcript:
         characters = in_reading_order(self._charset.decode(decoded.classes), rtl=self._rtl)
@@ -297,9 +244,3 @@ def crnn_settings(*, drawn: bool = False) -> tuple[tuple[str, str], ...]:
 
 def _language_model(card: ModelCard) -> str:
     return _LANGUAGE_MODELS[dict(card.settings).get("order", "")]
-
-
-def _has_int8(device: object) -> bool:
-    from ocr_core.recognizers.crnn.int8 import fast_int8
-
-    return getattr(device, "type", "cpu") == "cpu" and fast_int8()
