@@ -12,7 +12,7 @@ from ocr_core.search.segment import Segment
 Keep = Callable[[build.Tables], Segment]
 """Makes a segment of tables: on the disk, or in memory."""
 
-SEGMENT_LINES: Final = 1_000_000  # of a segment at most; making one takes about 500 MB
+SEGMENT_LINES: Final = 1_000_000  # of a segment at most; making one takes about 1 GB
 MERGED_AT: Final = 4  # segments of like size
 DEAD_SHARE: Final = 0.25  # of a segment's lines, from which it is written anew
 
