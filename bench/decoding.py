@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ocr_core.audit.evaluate import evaluate
 from ocr_core.audit.rates import page_rates, rate_with_interval, score_line
-from ocr_core.audit.report import interval
+from ocr_core.audit.report import bounded
 from ocr_core.audit.text import comparable
 from ocr_core.models import WEIGHTS
 from ocr_core.recognizers.crnn.engine import CrnnRecognizer
@@ -82,7 +82,7 @@ def main() -> None:
         cer = rate_with_interval([p.edits for p in pages], [p.characters for p in pages])
         wer = rate_with_interval([p.word_edits for p in pages], [p.words for p in pages])
         print(
-            f"{name}\tCER {interval(cer)}\tWER {interval(wer)}\t{len(found) / seconds:.0f} lines/s",
+            f"{name}\tCER {bounded(cer)}\tWER {bounded(wer)}\t{len(found) / seconds:.0f} lines/s",
             flush=True,
         )
 

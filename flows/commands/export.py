@@ -36,7 +36,11 @@ MOST_PROBLEMS_SHOWN = 20
 )
 @click.option("--collection", default=None, help="Only this collection.")
 @click.option(
-    "--document", "documents", multiple=True, metavar="PATH|ID", help="Only this document; may be repeated."
+    "--document",
+    "documents",
+    multiple=True,
+    metavar="PATH|ID",
+    help="Only this document, by any path at which it was found; may be repeated.",
 )
 @click.option("--pages", default="", metavar="1-5,8", help="Only these pages of each document.")
 @click.option(

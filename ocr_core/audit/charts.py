@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ocr_core.audit.intervals import Rate
-from ocr_core.audit.report import interval
+from ocr_core.audit.report import bounded
 
 _LEFT, _RIGHT, _WIDTH = 360, 20, 860
 _ROW, _BOTTOM = 24, 20
@@ -62,7 +62,7 @@ def forest(label: str, rates: Sequence[tuple[str, Rate]], outstanding: Sequence[
     rows = [
         ChartRow(
             name,
-            interval(rate),
+            bounded(rate),
             _ROW * (number + 0.5),
             place(rate.value),
             None if rate.low is None else place(rate.low),

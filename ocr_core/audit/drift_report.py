@@ -7,7 +7,7 @@ from typing import Any
 
 from ocr_core.audit.drift import Comparison, DriftReport
 from ocr_core.audit.intervals import Rate
-from ocr_core.audit.report import interval
+from ocr_core.audit.report import bounded
 from ocr_core.audit.sample_report import table
 from ocr_core.errors import DriftError
 from ocr_core.search.render import printable
@@ -45,7 +45,7 @@ def fail_if_worse(report: DriftReport, above: float) -> None:
         return
     told = [
         f"{printable(c.collection)}: {report.measure.upper()} rose by {_points(c.difference)} points, from "
-        f"{interval(c.before)} ({report.by} {printable(report.before)}) to {interval(c.after)} ({printable(report.after)}); "
+        f"{bounded(c.before)} ({report.by} {printable(report.before)}) to {bounded(c.after)} ({printable(report.after)}); "
         f"p = {c.adjusted:.2g}, allowed are {100 * above:g} points."
         for c in alarms
     ]
@@ -62,7 +62,7 @@ def _head(report: DriftReport) -> list[str]:
 def _row(c: Comparison) -> list[str]:
     lines = f"{c.lines[0]} and {c.lines[1]}"
     return [
-        c.collection, lines, interval(c.before), interval(c.after), _points(c.difference), f"{c.adjusted:.2g}", c.verdict
+        c.collection, lines, bounded(c.before), bounded(c.after), _points(c.difference), f"{c.adjusted:.2g}", c.verdict
     ]  # fmt: skip
 
 

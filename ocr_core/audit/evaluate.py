@@ -27,7 +27,7 @@ from ocr_core.audit.rates import (
     reliability,
     score_line,
 )
-from ocr_core.audit.text import FOLDINGS, comparable
+from ocr_core.audit.text import comparable
 from ocr_core.errors import NothingToDo
 from ocr_core.records import EngineStamp, Failure, GreyImage
 
@@ -142,7 +142,7 @@ def evaluate(
         scores=tuple(scores),
         cer=cer,
         wer=wer,
-        folded=folded_rates(scores, FOLDINGS),
+        folded=folded_rates(scores, lambda folded: error_rates(page_rates(folded))),
         confusions=confusions(scores),
         worst=tuple(line for *_, line in sorted(kept, key=lambda item: item[:2], reverse=True)),
         reliability=bins,

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ocr_core.audit.draw import band_of
 from ocr_core.audit.intervals import Rate, interval
@@ -22,13 +23,14 @@ from ocr_core.audit.rates import (
     calibration_error,
     confusions,
     error_rates,
+    folded_rates,
     folded_score,
     page_rates,
     reliability,
     score_line,
 )
 from ocr_core.audit.readings import Reading, as_drawn, today
-from ocr_core.audit.text import FOLDINGS, NORMALISATIONS, comparable
+from ocr_core.audit.text import FOLDINGS, RAW, comparable
 from ocr_core.audit.transcriptions import CORRECTION, ILLEGIBLE, SampleLine, newest_sample, sample_lines
 from ocr_core.audit.weights import SampleWeights
 from ocr_core.errors import NothingToDo
@@ -159,8 +161,8 @@ def save_report(library: Library, report: SampleReport) -> str:
     weights = _weights(report.lines).lines
     rows = []
     for line, weight in zip(report.lines, weights, strict=True):
-        for normalisation, fold in NORMALISATIONS.items():
-            score = folded_score(line.score, fold)
+        scores = {key: folded_score(line.score, folding.fold) for key, folding in FOLDINGS.items()}
+        for normalisation, score in {RAW: line.score, **scores}.items():
             rows.append(_row(report, line, score, normalisation, float(weight)))
     report_id = new_run_id()
     library.append(report_id, "audits", rows)
@@ -172,20 +174,26 @@ def estimate(
 ) -> Estimate:
     """The error rates of the lines in question, weighted."""
     inside = np.ones(len(lines), dtype=bool) if where is None else np.asarray(where, dtype=bool)
-    counts = np.array(
-        [(s.score.edits, s.score.characters, s.score.word_edits, s.score.words) for s in lines],
-        dtype=np.float64,
-    )
     own = [line.score for line, chosen in zip(lines, inside, strict=True) if chosen]
+    cer, wer = _rates([line.score for line in lines], weights, inside)
     return Estimate(
         name=name,
         pages=len({score.page for score in own}),
         lines=len(own),
         characters=sum(score.characters for score in own),
         share=float(weights.lines[inside].sum() / weights.lines.sum()),
-        cer=interval(weights.clusters(counts[:, 0], counts[:, 1], inside)),
-        wer=interval(weights.clusters(counts[:, 2], counts[:, 3], inside)),
+        cer=cer,
+        wer=wer,
     )
+
+
+def _rates(
+    scores: Sequence[LineScore], weights: SampleWeights, inside: NDArray[np.bool_] | None = None
+) -> tuple[Rate, Rate]:
+    """Weighted character and word error rate of all lines, or of those `inside`."""
+    cer = weights.clusters([s.edits for s in scores], [s.characters for s in scores], inside)
+    wer = weights.clusters([s.word_edits for s in scores], [s.words for s in scores], inside)
+    return interval(cer), interval(wer)
 
 
 def _report(
@@ -214,7 +222,7 @@ def _report(
         overall=estimate("overall", lines, weights),
         strata=_by(lines, weights, lambda line: line.sample.stratum),
         parts={name: _by(lines, weights, value) for name, value in _VALUES.items()},
-        folded=tuple(_folded(name, fold, scores, weights) for name, fold in FOLDINGS.items()),
+        folded=folded_rates(scores, lambda folded: _rates(folded, weights)),
         confusions=confusions(scores),
         reliability=bins,
         calibration_error=calibration_error(bins),
@@ -239,15 +247,6 @@ def _by(
 ) -> tuple[Estimate, ...]:
     values = [value(line) for line in lines]
     return tuple(estimate(name, lines, weights, [v == name for v in values]) for name in sorted(set(values)))
-
-
-def _folded(
-    name: str, fold: Callable[[str], str], scores: Sequence[LineScore], weights: SampleWeights
-) -> FoldedRates:
-    folded = [folded_score(score, fold) for score in scores]
-    cer = weights.clusters([s.edits for s in folded], [s.characters for s in folded])
-    wer = weights.clusters([s.word_edits for s in folded], [s.words for s in folded])
-    return FoldedRates(name, interval(cer), interval(wer))
 
 
 def _weights(lines: Sequence[AuditedLine]) -> SampleWeights:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
 from ocr_core.audit.intervals import Clusters, Rate, interval
+from ocr_core.audit.text import FOLDINGS
 
 BINS = 10
 
@@ -52,8 +53,9 @@ class LineScore:
 
 @dataclass(frozen=True, slots=True)
 class FoldedRates:
-    """Error rates of texts with less told apart; `name` says what is left."""
+    """Error rates of texts with less told apart; `normalisation` and `name` are those of `text.FOLDINGS`."""
 
+    normalisation: str
     name: str
     cer: Rate
     wer: Rate
@@ -150,14 +152,17 @@ def error_rates(pages: Sequence[PageRates]) -> tuple[Rate, Rate]:
 
 
 def folded_rates(
-    scores: Sequence[LineScore], foldings: Mapping[str, Callable[[str], str]]
+    scores: Sequence[LineScore], rates: Callable[[Sequence[LineScore]], tuple[Rate, Rate]]
 ) -> tuple[FoldedRates, ...]:
-    """The rates that the same lines have when both texts are folded, for each folding."""
-    found = []
-    for name, fold in foldings.items():
-        folded = [folded_score(score, fold) for score in scores]
-        found.append(FoldedRates(name, *error_rates(page_rates(folded))))
-    return tuple(found)
+    """The rates that the same lines have when both texts are folded, for each of `text.FOLDINGS`.
+
+    Args:
+        rates: character and word error rate of lines.
+    """
+    return tuple(
+        FoldedRates(key, folding.name, *rates([folded_score(score, folding.fold) for score in scores]))
+        for key, folding in FOLDINGS.items()
+    )
 
 
 def confusions(scores: Sequence[LineScore]) -> tuple[Confusion, ...]:

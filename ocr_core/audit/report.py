@@ -71,9 +71,9 @@ def as_text(evaluation: Evaluation, most: int = 15) -> str:
         f"engine\t{stamp.name} {stamp.version} ({settings})",
         f"pages\t{len(evaluation.pages)}",
         f"lines\t{lines}",
-        f"CER\t{interval(evaluation.cer)}",
-        f"WER\t{interval(evaluation.wer)}",
-        *(f"CER, {f.name}\t{interval(f.cer)}\nWER, {f.name}\t{interval(f.wer)}" for f in evaluation.folded),
+        f"CER\t{bounded(evaluation.cer)}",
+        f"WER\t{bounded(evaluation.wer)}",
+        *(f"CER, {f.name}\t{bounded(f.cer)}\nWER, {f.name}\t{bounded(f.wer)}" for f in evaluation.folded),
         f"expected calibration error\t{evaluation.calibration_error:.4f}",
         f"lines a second\t{lines / max(evaluation.seconds, 1e-9):.0f}",
     ]
@@ -110,7 +110,7 @@ def templates() -> Environment:
         undefined=StrictUndefined,
     )
     environment.filters |= {
-        "percent": percent, "interval": interval, "visible": visible, "shortened": _shortened
+        "percent": percent, "bounded": bounded, "visible": visible, "shortened": _shortened
     }  # fmt: skip
     return environment
 
@@ -119,7 +119,7 @@ def percent(value: float) -> str:
     return "–" if math.isnan(value) else f"{100 * value:.2f} %"
 
 
-def interval(rate: Rate) -> str:
+def bounded(rate: Rate) -> str:
     """A rate with its 95 % interval, in per cent."""
     if rate.low is None or rate.high is None:
         return percent(rate.value)

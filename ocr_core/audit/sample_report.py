@@ -13,8 +13,8 @@ from ocr_core.audit.charts import forest
 from ocr_core.audit.measure import AuditedLine, Estimate, SampleReport
 from ocr_core.audit.report import (
     PLOT,
+    bounded,
     differences,
-    interval,
     percent,
     picture_uri,
     plot_points,
@@ -58,14 +58,14 @@ def as_text(report: SampleReport) -> str:
     """Tab-separated rates: the library, its strata and parts, with less told apart, and of the people."""
     rows = ["of\tname\tpages\tlines\tCER\tWER"]
     rows += [
-        f"{kind}\t{printable(e.name)}\t{e.pages}\t{e.lines}\t{interval(e.cer)}\t{interval(e.wer)}"
+        f"{kind}\t{printable(e.name)}\t{e.pages}\t{e.lines}\t{bounded(e.cer)}\t{bounded(e.wer)}"
         for kind, e in _estimates(report)
     ]
-    rows += [f"overall\t{f.name}\t\t\t{interval(f.cer)}\t{interval(f.wer)}" for f in report.folded]
+    rows += [f"overall\t{f.name}\t\t\t{bounded(f.cer)}\t{bounded(f.wer)}" for f in report.folded]
     if report.people:
         p = report.people
         names = printable(", ".join(p.names))
-        rows.append(f"people\t{names} disagree\t\t{p.lines}\t{interval(p.cer)}\t{interval(p.wer)}")
+        rows.append(f"people\t{names} disagree\t\t{p.lines}\t{bounded(p.cer)}\t{bounded(p.wer)}")
     return "\n".join(rows) + "\n"
 
 
@@ -73,19 +73,19 @@ def as_markdown(report: SampleReport) -> str:
     """A report in Markdown, for artifacts, wikis and mails; hostile texts stay texts."""
     parts = [
         f"# Audit {_plain(report.audit_id)}",
-        f"**Character error rate {interval(report.overall.cer)}**, word error rate {interval(report.overall.wer)}; in "
+        f"**Character error rate {bounded(report.overall.cer)}**, word error rate {bounded(report.overall.wer)}; in "
         "brackets 95 % intervals over pages.",
         " ".join(facts(report)),
         table(
             ("of", "", "pages", "lines", "CER", "WER"),
             [
-                (kind, e.name, str(e.pages), str(e.lines), interval(e.cer), interval(e.wer))
+                (kind, e.name, str(e.pages), str(e.lines), bounded(e.cer), bounded(e.wer))
                 for kind, e in _estimates(report)
             ],
         ),
         table(
             ("with less told apart", "CER", "WER"),
-            [(f.name, interval(f.cer), interval(f.wer)) for f in report.folded],
+            [(f.name, bounded(f.cer), bounded(f.wer)) for f in report.folded],
         ),
         f"## Confidence\n\nExpected calibration error {percent(report.calibration_error)}.",
         table(
@@ -161,7 +161,7 @@ def facts(report: SampleReport) -> list[str]:
         p = report.people
         half = percent(p.cer.value / 2)
         told.append(
-            f"{p.lines} lines were transcribed twice, {p.differing} of them differently: {interval(p.cer)} of the "
+            f"{p.lines} lines were transcribed twice, {p.differing} of them differently: {bounded(p.cer)} of the "
             f"characters; if both err alike, each of {', '.join(p.names)} errs in about {half}, a part of every rate here."
         )
     told.append("Lines that the layout has not found are not in these rates.")

@@ -111,7 +111,7 @@ def export(
         LibraryError: the library cannot be read, or the destination cannot be written.
     """
     with Selected(library, selection or Selection()) as selected:
-        job = _Job(library, format, destination, options or Options(), advance)
+        job = _Job(format, destination, options or Options(), advance)
         job.check(selected)
         job.summary.failed = selected.failed
         start(selected.pages)
@@ -126,7 +126,6 @@ def export(
 class _Job:
     def __init__(
         self,
-        library: Library,
         format: Format,
         destination: Destination,
         options: Options,
@@ -135,7 +134,7 @@ class _Job:
         self._format = format
         self._to = destination
         self._advance = advance
-        self._pictures = Pictures(library.places)
+        self._pictures = Pictures()
         self._base_url = options.base_url.rstrip("/")
         self._images = options.images
         wanted = format.needs_images if options.images is None else options.images

@@ -11,7 +11,7 @@ import io
 from pathlib import Path
 from typing import Final
 
-from pikepdf import Array, Dictionary, Name, Object, Pdf, String
+from ocr_core.exports.pdf_file import PdfFile, ref
 
 WIDTH: Final = 500  # of every glyph, in thousandths of the font size
 ASCENT: Final = 800
@@ -39,42 +39,27 @@ class GlyphlessFont:
             code = self._codes[char] = len(self._codes) + 1
         return code
 
-    def embed(self, pdf: Pdf) -> Object:
-        """The font as an object of `pdf`: composite, embedded, with a map to Unicode (ISO 32000-1, 9.7 and 9.10.3)."""
-        name = Name("/" + _NAME)
-        program = pdf.make_stream(_FILE.read_bytes())
-        program.Length1 = _FILE.stat().st_size
-        descriptor = Dictionary(
-            Type=Name.FontDescriptor,
-            FontName=name,
-            Flags=5,  # fixed pitch, symbolic
-            FontBBox=[0, DESCENT, WIDTH, ASCENT],
-            ItalicAngle=0,
-            Ascent=ASCENT,
-            Descent=DESCENT,
-            CapHeight=ASCENT,
-            StemV=0,
-            FontFile2=program,
+    def embed(self, pdf: PdfFile, number: int) -> None:
+        """Write the font to `pdf` under a reserved number: composite, embedded, with a map to Unicode (ISO 32000-1, 9.7 and
+        9.10.3). What is encoded later is not in it."""
+        program = _FILE.read_bytes()
+        file = pdf.add_stream(program, f"/Length1 {len(program)}")
+        descriptor = pdf.add(
+            f"<</Type/FontDescriptor/FontName/{_NAME}/Flags 5"  # fixed pitch, symbolic
+            f"/FontBBox[0 {DESCENT} {WIDTH} {ASCENT}]/ItalicAngle 0/Ascent {ASCENT}/Descent {DESCENT}"
+            f"/CapHeight {ASCENT}/StemV 0/FontFile2 {ref(file)}>>"
         )
-        to_glyph = pdf.make_stream(b"\0\0" + b"\0\1" * len(self._codes))
-        cid_font = Dictionary(
-            Type=Name.Font,
-            Subtype=Name.CIDFontType2,
-            BaseFont=name,
-            CIDSystemInfo=Dictionary(Registry=String("Adobe"), Ordering=String("Identity"), Supplement=0),
-            FontDescriptor=pdf.make_indirect(descriptor),
-            DW=WIDTH,
-            CIDToGIDMap=to_glyph,
+        to_glyph = pdf.add_stream(b"\0\0" + b"\0\1" * len(self._codes))
+        cid_font = pdf.add(
+            f"<</Type/Font/Subtype/CIDFontType2/BaseFont/{_NAME}"
+            "/CIDSystemInfo<</Registry(Adobe)/Ordering(Identity)/Supplement 0>>"
+            f"/FontDescriptor {ref(descriptor)}/DW {WIDTH}/CIDToGIDMap {ref(to_glyph)}>>"
         )
-        return pdf.make_indirect(
-            Dictionary(
-                Type=Name.Font,
-                Subtype=Name.Type0,
-                BaseFont=name,
-                Encoding=Name("/Identity-H"),
-                DescendantFonts=Array([pdf.make_indirect(cid_font)]),
-                ToUnicode=pdf.make_stream(self._to_unicode()),
-            )
+        to_unicode = pdf.add_stream(self._to_unicode())
+        pdf.add(
+            f"<</Type/Font/Subtype/Type0/BaseFont/{_NAME}/Encoding/Identity-H"
+            f"/DescendantFonts[{ref(cid_font)}]/ToUnicode {ref(to_unicode)}>>",
+            number,
         )
 
     def _to_unicode(self) -> bytes:

@@ -15,6 +15,7 @@ from typing import Final
 
 from ocr_core.exports.glyphless import ASCENT, DESCENT, WIDTH, GlyphlessFont
 from ocr_core.exports.model import ExportLine, ExportPage
+from ocr_core.exports.pdf_file import number
 from ocr_core.exports.turned import turned_box, turned_points
 from ocr_core.exports.words import direction_of
 
@@ -53,13 +54,13 @@ def _line(line: ExportLine, font: GlyphlessFont, page_height: int, scale: float)
     base = _base(line, size)
     along = {0: (1, 0), 90: (0, 1), 180: (-1, 0), 270: (0, -1)}[turn]
     matrix = f"{along[0]} {along[1]} {-along[1]} {along[0]}"
-    operators = [f"/F {_number(size * scale)} Tf"]
+    operators = [f"/F {number(size * scale)} Tf"]
 
     def show(text: str, left: float, right: float) -> None:
         stretch = 100 * (right - left) / (len(text) * size * WIDTH / 1000)
         x, y = left * along[0] + base * along[1], page_height + left * along[1] - base * along[0]
-        place = f"{matrix} {_number(x * scale)} {_number(y * scale)} Tm"
-        operators.append(f"{_number(stretch)} Tz {place} <{font.encode(text).hex()}> Tj")
+        place = f"{matrix} {number(x * scale)} {number(y * scale)} Tm"
+        operators.append(f"{number(stretch)} Tz {place} <{font.encode(text).hex()}> Tj")
 
     spans = _spans(line, _GAP * size)
     for index, (word, (left, right)) in enumerate(zip(line.words, spans, strict=True)):
@@ -106,7 +107,3 @@ def _base(line: ExportLine, size: float) -> float:
         return (min(ys) + max(ys)) / 2
     below = size * DESCENT / (ASCENT - DESCENT)
     return (line.box.y0 + line.box.y1 + size) / 2 + below
-
-
-def _number(value: float) -> str:
-    return f"{value:.5f}".rstrip("0").rstrip(".")

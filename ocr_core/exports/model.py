@@ -66,6 +66,7 @@ class ExportPage:
         run_id, created_at: the run that read it, and when that was published.
         warraq_version: of the run; empty where it is not known.
         rotation: by how much it was turned clockwise to stand upright: 0, 90, 180, 270.
+        elsewhere: roots and source paths at which its document was found, the newest place first.
     """
 
     page_id: str
@@ -89,6 +90,7 @@ class ExportPage:
     warraq_version: str
     lines: tuple[ExportLine, ...]
     rotation: int = 0
+    elsewhere: tuple[tuple[str, str], ...] = ()
 
     @property
     def engines(self) -> tuple[EngineStamp, ...]:

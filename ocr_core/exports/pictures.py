@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -11,16 +12,18 @@ import numpy as np
 from PIL import Image
 
 from ocr_core.errors import LibraryError, PageError
-from ocr_core.pipeline.page_pictures import Elsewhere, places
 from ocr_core.records import Document, Failure, PageArray
-from ocr_core.sources import as_read, file_at, is_file, open_again, read_pages
+from ocr_core.sources import Place, as_read, file_at, is_file, open_again, read_pages
 
 _QUALITY = 85
 _ORIENTATION = 0x0112  # the tag of EXIF
 
 
 class Sourced(Protocol):
-    """Where the image of a page comes from, and how large it was when it was read (`ExportPage` is one)."""
+    """Where the image of a page comes from, and how large it was when it was read (`ExportPage` is one).
+
+    `elsewhere` are further places of the document, asked for if it is not where it was read.
+    """
 
     @property
     def doc_id(self) -> str: ...
@@ -38,6 +41,8 @@ class Sourced(Protocol):
     def width(self) -> int: ...
     @property
     def height(self) -> int: ...
+    @property
+    def elsewhere(self) -> Iterable[Place]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +56,9 @@ class Picture:
 
 
 class Pictures:
-    """Reads the sources of pages again; a document that comes page after page is verified once.
+    """Reads the sources of pages again; a document that comes page after page is verified once."""
 
-    Args:
-        elsewhere: asked for further places of a document (`Library.places`) that is not where it was read.
-    """
-
-    def __init__(self, elsewhere: Elsewhere) -> None:
-        self._elsewhere = elsewhere
+    def __init__(self) -> None:
         self._document: Document | None = None
 
     def of(self, page: Sourced) -> Picture:
@@ -90,16 +90,20 @@ class Pictures:
             LibraryError: it has moved or changed.
         """
         if self._document is None or self._document.doc_id != page.doc_id:
-            where = places(page.doc_id, page.root, page.source_path, self._elsewhere)
-            self._document = open_again(page.doc_id, where)
+            self._document = open_again(page.doc_id, _places(page))
         return self._document
 
     def path(self, page: Sourced) -> Path | None:
         """Where the source of a page is, as far as names tell; None if it is gone."""
-        for root, source_path in places(page.doc_id, page.root, page.source_path, self._elsewhere):
+        for root, source_path in _places(page):
             if is_file(path := file_at(root, source_path)):
                 return path
         return None
+
+
+def _places(page: Sourced) -> Iterator[Place]:
+    yield page.root, page.source_path
+    yield from page.elsewhere
 
 
 def _as_stored(data: bytes, page: Sourced) -> Picture | None:

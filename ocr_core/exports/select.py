@@ -17,6 +17,7 @@ from ocr_core.exports.model import ExportLine, ExportPage, PlacedWord, fit
 from ocr_core.exports.turned import turn_of
 from ocr_core.exports.words import divide
 from ocr_core.library import Library
+from ocr_core.library.lookup import found_at
 from ocr_core.library.views import reading
 from ocr_core.records import Box, EngineStamp, Point
 
@@ -33,6 +34,7 @@ WITH named AS (
          p.origin, p.width, p.height, coalesce(p.rotation, 0) AS rotation, p.dpi, p.script,
          p.status, p.confidence, p.run_id, p.created_at,
          coalesce(r.warraq_version, '') AS warraq_version,
+         list_prepend(d.root, d.copy_roots) AS roots, list_prepend(d.source_path, d.copies) AS paths,
          min(p.doc_id) OVER same_name <> max(p.doc_id) OVER same_name AS name_is_shared
   FROM pages p LEFT JOIN documents d USING (doc_id) LEFT JOIN runs r ON r.run_id = p.run_id
   WINDOW same_name AS (
@@ -51,7 +53,8 @@ class Selection:
     """Which pages: of one collection, of some documents, some page numbers of each; all where nothing is said.
 
     Attributes:
-        documents: source paths, or document ids of which the first six characters suffice.
+        documents: source paths, any at which the document was ever found; or document ids, of which the first six
+            characters suffice.
         pages: as `--pages` has them: `1-5,8,12-`.
         human: whether what people wrote takes the place of what engines read, and whether anything else is exported.
     """
@@ -71,7 +74,7 @@ class Selection:
             any_of = []
             for number, document in enumerate(self.documents):
                 values[f"d{number}"] = document
-                any_of.append(f"source_path = $d{number}")
+                any_of += [f"source_path = $d{number}", found_at(f"$d{number}")]
                 if len(document) >= _SHORTEST_ID:
                     any_of.append(f"starts_with(doc_id, $d{number})")
             clauses.append(f"({' OR '.join(any_of)})")
@@ -203,7 +206,9 @@ def _spans(table: pa.Table) -> dict[tuple[str, str], tuple[int, int]]:
 
 def _page(head: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> ExportPage:
     fields: dict[str, Any] = {n: fit(v) if isinstance(v, str) else v for n, v in head.items()}
-    fields |= {"root": head["root"] or "", "source_path": head["source_path"]}  # they name a file
+    # These name files, whose names may hold anything.
+    elsewhere = tuple(zip(fields.pop("roots"), fields.pop("paths"), strict=True))
+    fields |= {"root": head["root"] or "", "source_path": head["source_path"], "elsewhere": elsewhere}
     lines = tuple(export_line(row, number, head) for number, row in enumerate(rows, 1))
     return ExportPage(**fields, lines=lines)
 

@@ -1,4 +1,4 @@
-"""Finding the page that people mean."""
+"""Finding the pages that people mean."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def stored_page(con: duckdb.DuckDBPyConnection, root: Path, name: str) -> Stored
     Args:
         name: `source_path#number`, also with the number of a line behind it, as hits are printed (`a.jpg#1:7`); the
             path of a document with a single page; a page id, or an unambiguous beginning of one (four characters at
-            least). A path may be that of a copy.
+            least). A path may be any at which the document was ever found.
 
     Raises:
         UsageError: no page or several pages answer to it, or it failed; the message says which and why.
@@ -64,17 +64,28 @@ def stored_page(con: duckdb.DuckDBPyConnection, root: Path, name: str) -> Stored
     raise _absent(con, root, name)
 
 
+def found_at(path: str) -> str:
+    """SQL: whether the document of a row was ever found at a path, its own or that of a copy.
+
+    Args:
+        path: SQL for it, such as the name of a parameter.
+    """
+    known = (
+        f"SELECT doc_id FROM documents_history WHERE source_path = {path} OR list_contains(copies, {path})"
+    )
+    return f"doc_id IN ({known})"
+
+
 def _readings(name: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """What a name may mean, as conditions on `pages` with their parameters; the likeliest first."""
-    copy = "doc_id IN (SELECT doc_id FROM documents WHERE list_contains(copies, $path))"
     if place := _PLACE.fullmatch(name):
         there = {"path": place["path"], "number": int(place["number"])}
         yield "page_number = $number AND source_path = $path", there
-        yield f"page_number = $number AND {copy}", there
+        yield f"page_number = $number AND {found_at('$path')}", there
     if _ID.fullmatch(name):
         yield "starts_with(page_id, $page)", {"page": name}
     yield "source_path = $path", {"path": name}
-    yield copy, {"path": name}
+    yield found_at("$path"), {"path": name}
 
 
 def _absent(con: duckdb.DuckDBPyConnection, root: Path, name: str) -> UsageError:
@@ -85,11 +96,7 @@ def _absent(con: duckdb.DuckDBPyConnection, root: Path, name: str) -> UsageError
     if failures := _rows(con, query + " LIMIT 1", name=name, path=path, number=number):
         failed = failures[0]
         return UsageError(f"{name} failed ({failed['kind']}): {failed['message']}", remedy=failed["remedy"])
-    if documents := _rows(
-        con,
-        "SELECT pages FROM documents WHERE source_path = $path OR list_contains(copies, $path)",
-        path=path,
-    ):
+    if documents := _rows(con, f"SELECT pages FROM documents WHERE {found_at('$path')}", path=path):
         return UsageError(
             f"{path} has no page {number} in the library; the file has {documents[0]['pages']}.",
             remedy="Pages count from 1; those that a run left out (--pages) are not there.",

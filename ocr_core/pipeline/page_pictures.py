@@ -28,19 +28,12 @@ def read_again(page: Mapping[str, Any], elsewhere: Elsewhere) -> PageArray:
         LibraryError: the file has moved or changed.
         PageError: it can no longer be read.
     """
-    where = places(page["doc_id"], page["root"], page["source_path"], elsewhere)
-    document = open_again(page["doc_id"], where)
+    document = open_again(page["doc_id"], _places(page, elsewhere))
     settings = as_read(page["origin"], page["dpi"], page["width"], page["height"])
     image = next(iter(read_pages([document.page(page["page_number"])], settings=settings)))
     if isinstance(image, Failure):
         raise PageError(image.kind, f"{document.source.path}: {image.message}", remedy=image.remedy)
     return image.pixels
-
-
-def places(doc_id: str, root: str, source_path: str, elsewhere: Elsewhere) -> Iterator[Place]:
-    """Where the file of a page may be: where it was read, then wherever else its bytes are known to be."""
-    yield root, source_path
-    yield from elsewhere(doc_id)
 
 
 def draw_page(pixels: PageArray, lines: Sequence[Mapping[str, Any]]) -> Image.Image:
@@ -64,6 +57,11 @@ def draw_page(pixels: PageArray, lines: Sequence[Mapping[str, Any]]) -> Image.Im
         )
     drawn = Image.alpha_composite(picture.convert("RGBA"), overlay).convert("RGB")
     return _with_text_beside(drawn, lines)
+
+
+def _places(page: Mapping[str, Any], elsewhere: Elsewhere) -> Iterator[Place]:
+    yield page["root"], page["source_path"]
+    yield from elsewhere(page["doc_id"])
 
 
 def _with_text_beside(picture: Image.Image, lines: Sequence[Mapping[str, Any]]) -> Image.Image:

@@ -42,6 +42,11 @@ class Live:
     segment: Segment
     alive: NDArray[np.bool_]
 
+    @classmethod
+    def whole(cls, segment: Segment) -> Live:
+        """A segment all of whose pages count."""
+        return cls(segment, np.ones(segment.rows("pages"), np.bool_))
+
     def lines(self) -> NDArray[np.bool_]:
         """Which lines count."""
         return self.alive[self.segment.page_of]
@@ -57,7 +62,7 @@ class Index:
     """What is searched.
 
     Attributes:
-        of: the state of the library that the index answers for, see `index.state_of`.
+        of: the state of the library that the index answers for, see `changes.state_of`.
     """
 
     of: State = frozenset()
@@ -98,10 +103,9 @@ def _opened(folder: Path, state: dict[str, Any], opened: Mapping[str, Segment]) 
         dead = {name: pages[names == name] for name in set(names)}
     parts = []
     for name in state["segments"]:
-        segment = opened.get(name) or _segment(folder, name)
-        alive = np.ones(segment.rows("pages"), np.bool_)
-        alive[dead.get(name, np.empty(0, np.uint32))] = False
-        parts.append(Live(segment, alive))
+        live = Live.whole(opened.get(name) or _segment(folder, name))
+        live.alive[dead.get(name, np.empty(0, np.uint32))] = False
+        parts.append(live)
     return Index(frozenset(state["of"]), tuple(parts))
 
 

@@ -16,6 +16,7 @@ from ocr_core.library import Library, Snapshot
 from ocr_core.library.views import reading
 from ocr_core.records import line_id
 from ocr_core.search import index as indexing
+from ocr_core.search.changes import state_of
 from ocr_core.search.filters import Named
 from ocr_core.search.hits import COLUMNS, Hit, HitWord, Place, hit, mark
 from ocr_core.search.index_files import Index, State, load
@@ -117,7 +118,7 @@ class Searcher:
         """The newest version of the library, and its index."""
         snapshot = self._library.snapshot(self._version)
         moved = self._snapshot is None or snapshot.version != self._snapshot.version
-        if self._ranking is None or anew or (moved and indexing.state_of(snapshot) != self._index.of):
+        if self._ranking is None or anew or (moved and state_of(snapshot) != self._index.of):
             self._index = self._indexed(snapshot, anew=anew)
             self._ranking = Ranking(self._index.parts)
         self._snapshot = snapshot

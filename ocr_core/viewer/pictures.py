@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -20,6 +20,7 @@ from ocr_core.exports.pictures import Pictures
 from ocr_core.pipeline.line_pictures import cut_line
 from ocr_core.pipeline.page_pictures import Elsewhere
 from ocr_core.records import Box, PageArray
+from ocr_core.sources import Place
 from ocr_core.viewer.kept import Newest
 from ocr_core.viewer.turning import turned_box, turned_image
 
@@ -43,6 +44,11 @@ class _Source:
     dpi: float | None
     width: int
     height: int
+    find: Elsewhere
+
+    @property
+    def elsewhere(self) -> Iterable[Place]:
+        return self.find(self.doc_id)
 
 
 class PagePictures:
@@ -84,7 +90,7 @@ class PagePictures:
         return self._images.get(name, in_turn)
 
     def _original(self, page: Mapping[str, Any]) -> bytes:
-        pictures, source = Pictures(self._elsewhere), _source(page)
+        pictures, source = Pictures(), _source(page, self._elsewhere)
         file = pictures.document(
             source
         ).source  # verified, which costs a look at its size and time but for the first time
@@ -92,9 +98,11 @@ class PagePictures:
         return self._images.get(name, lambda: pictures.of(source).data)
 
 
-def _source(page: Mapping[str, Any]) -> _Source:
-    same = {name: page[name] for name in _Source.__slots__ if name != "number"}
-    return _Source(**same, number=page["page_number"])
+def _source(page: Mapping[str, Any], find: Elsewhere) -> _Source:
+    same = {
+        name: page[name] for name in ("doc_id", "root", "source_path", "origin", "dpi", "width", "height")
+    }
+    return _Source(**same, number=page["page_number"], find=find)
 
 
 def picture_file(pixels: PageArray, longest: int) -> bytes:

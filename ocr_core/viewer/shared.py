@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse
 
 from ocr_core.audit.measure import SampleReport
-from ocr_core.audit.report import interval, visible
+from ocr_core.audit.report import bounded, visible
 from ocr_core.audit.report import percent as rate
 from ocr_core.library import Library
 from ocr_core.search.render import printable
@@ -117,7 +117,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "interval": interval,
+        "bounded": bounded,
         "rate": rate,
         "visible": visible,
         "printable": printable,

@@ -123,7 +123,10 @@ def test_rates_with_less_told_apart_stand_beside_the_strict_ones(tmp_path: Path)
     write_page(tmp_path, "a", ["“Sir”", "the fern"])
     found = evaluate(Parrot(['"Sir"', "The farn"]), [tmp_path])
     assert found.cer.value == pytest.approx(4 / 13)
-    taught, searched = found.folded
+    by_name = {rates.normalisation: rates for rates in found.folded}
+    taught, searched = by_name["quotes"], by_name["search"]
+    assert by_name["case"].cer.value == pytest.approx(3 / 13)
+    assert by_name["all"].cer.value == searched.cer.value
     assert (taught.cer.value, taught.wer.value) == (pytest.approx(2 / 13), pytest.approx(2 / 3))
     assert (searched.cer.value, searched.wer.value) == (pytest.approx(1 / 11), pytest.approx(1 / 3))
 
@@ -190,8 +193,9 @@ def test_text_and_json_say_the_same(folder: Path) -> None:
     assert values["cer"]["value"] == found.cer.value
     assert values["lines"] == len(values["by_line"]) == 5
     assert values["confusions"] == [{"truth": "n", "reading": "m", "count": 1}]
-    assert [f["name"] for f in values["folded"]] == list(FOLDINGS)
+    assert [f["normalisation"] for f in values["folded"]] == list(FOLDINGS)
     text = as_text(found)
+    assert all(f"CER, {folding.name}\t" in text for folding in FOLDINGS.values())
     assert text.startswith("page\tlines\tcharacters\tCER\tWER\na\t3\t")
     assert "n→m 1" in text
 

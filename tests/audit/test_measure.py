@@ -19,6 +19,7 @@ from ocr_core.audit.drift import drift
 from ocr_core.audit.measure import measure_sample, save_report
 from ocr_core.audit.sample_report import as_html, as_json, as_markdown, as_text
 from ocr_core.audit.size import pilot_of
+from ocr_core.audit.text import NORMALISATIONS
 from ocr_core.audit.transcriptions import Transcription, add_transcriptions, open_lines, sample_lines
 from ocr_core.errors import DriftError, NothingToDo, UsageError
 from ocr_core.library import Library
@@ -111,9 +112,10 @@ def test_a_report_is_kept_for_sql_and_the_newest_counts(noised: Noised) -> None:
         WHERE audit_id = 'spring' AND label = 'drawn' GROUP BY ALL ORDER BY ALL
     """
     rows = {name: (rate, lines) for name, rate, lines in sql(noised.library, query)}
-    assert set(rows) == {"raw", "quotes", "search"}
+    assert set(rows) == set(NORMALISATIONS)
     assert rows["raw"] == (pytest.approx(report.overall.cer.value, abs=1e-12), len(report.lines))
-    assert rows["search"][0] == pytest.approx(report.folded[1].cer.value, abs=1e-12)
+    for rates in report.folded:
+        assert rows[rates.normalisation][0] == pytest.approx(rates.cer.value, abs=1e-12)
     pilot = pilot_of(noised.library)
     assert pilot is not None
     assert pilot.source == f"measured by audit spring on {len(report.lines)} lines"

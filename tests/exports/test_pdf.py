@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
 import re
+import resource
 import subprocess
+import tracemalloc
 import unicodedata
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pikepdf
@@ -17,8 +20,12 @@ from lxml import etree
 from PIL import Image, ImageCms
 
 from ocr_core.exports import Selection, glyphless
+from ocr_core.exports.context import Context
 from ocr_core.exports.glyphless import WIDTH, GlyphlessFont, build
 from ocr_core.exports.hidden_text import painted
+from ocr_core.exports.pdf import write
+from ocr_core.exports.pictures import Pictures
+from ocr_core.exports.select import Selected
 from ocr_core.library import Library
 from ocr_core.records import Box, PageImage, Word
 from ocr_core.sources import read_pages
@@ -293,12 +300,46 @@ def test_hostile_text_makes_a_sound_file(hostile: Library, tmp_path: Path) -> No
 
 
 def test_a_thick_document_keeps_its_pages_in_order(tmp_path: Path) -> None:
-    source = invented("thick.pdf", 40)
-    pages = [page_of(source.page(n), [f"sheet number{n}"]) for n in range(1, 41)]
+    numbers = range(1, 301)  # more than one node of the page tree holds
+    source = invented("thick.pdf", len(numbers))
+    pages = [page_of(source.page(n), [f"sheet number{n}"]) for n in numbers]
     library = published(tmp_path / "l", *pages, documents=[source])
     export_to(library, "pdf", tmp_path, Selection(documents=("thick.pdf",)))
     [path] = tmp_path.rglob("*.pdf")
-    assert poppler(path).split() == [word for n in range(1, 41) for word in ("sheet", f"number{n}")]
+    assert poppler(path).split() == [word for n in numbers for word in ("sheet", f"number{n}")]
+
+
+def test_a_thick_document_needs_no_more_memory_or_open_files(tmp_path: Path) -> None:
+    """The limit of open files is one for every forty pages."""
+    scan = tmp_path / "in" / "scan.jpg"
+    scan.parent.mkdir()
+    Image.new("L", (100, 140), 200).save(scan)
+    source = document(scan, scan.parent)
+    library = published(tmp_path / "l", page_of(source.page(1), ["few words"], size=(100, 140)))
+    with Selected(library, Selection()) as selected:
+        [page] = selected
+    problems: list[str] = []
+
+    def peak(pages: int) -> int:
+        """Bytes while a document of so many pages is written."""
+        context = Context(tmp_path, PurePosixPath("-"), Pictures(), lambda *found: problems.append(found[1]))
+        tracemalloc.start()
+        with (tmp_path / f"{pages}.pdf").open("wb") as out:
+            write(iter([page] * pages), out, context)
+            _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 20, hard))
+    try:
+        thin, thick = peak(100), peak(800)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert problems == [] and thick < thin + 200_000
+    with pikepdf.open(tmp_path / "800.pdf") as pdf:
+        assert pdf.check_pdf_syntax() == [] and len(pdf.pages) == 800
+        assert len({page.Resources.Font.F.objgen for page in pdf.pages}) == 1
 
 
 def test_the_size_of_a_page(tmp_path: Path) -> None:

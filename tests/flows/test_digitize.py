@@ -15,7 +15,8 @@ from rapidfuzz.distance import Levenshtein
 from ocr_core.config import RunSettings
 from ocr_core.errors import LibraryError
 from ocr_core.library import Library, status
-from ocr_core.search import index
+from ocr_core.search import index_files
+from ocr_core.search.changes import state_of
 from ocr_core.search.search import search
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -98,7 +99,7 @@ def test_what_was_read_is_found(digitized: tuple[Library, dict[str, Any]]) -> No
     )
     word = max(re.findall("[a-z]+", text), key=len)
     assert path in {hit.source_path for hit in search(library, word, limit=1000)}
-    assert index.load(library.root).of == index.state_of(library.snapshot())  # the run left it behind
+    assert index_files.load(library.root).of == state_of(library.snapshot())  # the run left it behind
 
 
 def test_text_layers_are_taken_and_not_read_again(digitized: tuple[Library, dict[str, Any]]) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ocr_core.errors import UsageError
 from ocr_core.library import Library
-from tests.library.make import document, failure, result
+from tests.library.make import document, failure, result, source
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +29,8 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
         ],
         failures=[failure("torn.jpg", torn.page(1)), failure("locked.pdf", kind="encrypted")],
     )
+    moved = replace(letter, source=source("new/place.jpg", "/elsewhere"), copies=())
+    library.publish("r2", "c", documents=[moved])
     return library
 
 
@@ -38,6 +42,8 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
         ("box/a.jpg", "letter"),
         ("copy of a.jpg", "letter"),
         ("copy of a.jpg#1", "letter"),
+        ("new/place.jpg", "letter"),
+        ("new/place.jpg#1", "letter"),
         ("book.pdf#10", "page 10"),
         ("a#1.jpg#1", "marked"),
         ("a#1.jpg", "marked"),
@@ -59,6 +65,11 @@ def test_names_of_pages(name: str, text: str, library: Library) -> None:
         ),
         ("book.pdf#13", "book.pdf has no page 13 in the library; the file has 12", "Pages count from 1"),
         ("book.pdf#11", "book.pdf has no page 11", "--pages"),
+        (
+            "new/place.jpg#2",
+            "new/place.jpg has no page 2 in the library; the file has 1",
+            "Pages count from 1",
+        ),
         ("torn.jpg#1", "torn.jpg#1 failed \\(truncated\\): The file ends early", "Scan it again"),
         ("locked.pdf", "locked.pdf failed \\(encrypted\\)", "Scan it again"),
         ("nobody.jpg#1", "No page in the library answers to 'nobody.jpg#1'", "l' \"SELECT"),

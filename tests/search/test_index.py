@@ -12,8 +12,9 @@ import pytest
 from ocr_core.errors import LibraryError
 from ocr_core.library import Library
 from ocr_core.records import Status
-from ocr_core.search import index, index_files
+from ocr_core.search import index, index_files, merge
 from ocr_core.search import search as searching
+from ocr_core.search.changes import state_of
 from ocr_core.search.index_files import FOLDER
 from ocr_core.search.search import Searcher, search
 from tests.library.make import document, result
@@ -50,7 +51,7 @@ def files(library: Library) -> set[str]:
 
 
 def is_current(library: Library) -> bool:
-    return index.load(library.root).of == index.state_of(library.snapshot())
+    return index_files.load(library.root).of == state_of(library.snapshot())
 
 
 def test_only_what_is_new_is_read(library: Library) -> None:
@@ -127,7 +128,7 @@ def test_segments_stay_few(library: Library) -> None:
 def test_segments_stay_few_in_memory(library: Library) -> None:
     publish(library, "r", range(3))
     index.update(library)
-    found = index.load(library.root)
+    found = index_files.load(library.root)
     searcher = Searcher(library, write=False)
     for number in range(10):
         publish(library, f"r{number}", range(3 * number, 3 * number + 3))
@@ -145,11 +146,11 @@ def test_segments_stay_few_in_memory(library: Library) -> None:
         ([1000, 5, 5, 5, 5], [1, 2, 3, 4]),
         ([0, 0, 0, 0, 0], [0, 1, 2, 3, 4]),
         ([1000, 20, 5, 5, 5, 5], [2, 3, 4, 5, 1]),
-        ([index.SEGMENT_LINES // 2] * 5, []),
+        ([merge.SEGMENT_LINES // 2] * 5, []),
     ],
 )
 def test_what_is_merged(sizes: list[int], merged: list[int]) -> None:
-    assert index.to_merge(sizes) == merged
+    assert merge.to_merge(sizes) == merged
 
 
 def test_a_crash_leaves_the_index_before(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,7 +160,7 @@ def test_a_crash_leaves_the_index_before(library: Library, monkeypatch: pytest.M
     publish(library, "r2", range(8, 14))
     for module, function in [
         (index_files, "write_segment"),
-        (index, "_tidied"),
+        (index, "merged"),
         (index_files, "_write_dead"),
         (index_files, "write_state"),
     ]:

@@ -8,8 +8,9 @@ import pytest
 
 from ocr_core.errors import UsageError
 from ocr_core.library import Library
-from ocr_core.search import index
+from ocr_core.search import index, index_files
 from ocr_core.search import search as searching
+from ocr_core.search.changes import state_of
 from ocr_core.search.index_files import FOLDER
 from ocr_core.search.search import search
 from ocr_core.search.sql import run_sql
@@ -88,4 +89,4 @@ def test_library_without_an_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert not (library.root / FOLDER).exists()
     monkeypatch.setattr(searching, "READ_ALONG", 0)
     run_sql(library.root, "FROM search_lines('kew')")
-    assert index.load(library.root).of == index.state_of(library.snapshot())
+    assert index_files.load(library.root).of == state_of(library.snapshot())

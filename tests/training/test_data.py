@@ -84,8 +84,18 @@ def test_bands_hide_about_their_share_of_a_line(settings: TrainSettings) -> None
 
 
 def test_splicing_needs_a_reader_to_begin_with(settings: TrainSettings) -> None:
-    with pytest.raises(ValueError, match=r"network\.init"):
-        TrainSettings.model_validate(settings.model_dump() | {"augment": {"splice": 0.5}})
+    for augment in ({"splice": 0.5}, {"compose": 0.5, "compose_text": "prose.txt"}):
+        with pytest.raises(ValueError, match=r"network\.init"):
+            TrainSettings.model_validate(settings.model_dump() | {"augment": augment})
+
+
+def test_composing_needs_one_hand_and_a_text(settings: TrainSettings) -> None:
+    values = settings.model_dump() | {"network": {"init": "crnn-latin"}}
+    with pytest.raises(ValueError, match="one_hand"):
+        TrainSettings.model_validate(values | {"augment": {"compose": 0.5, "compose_text": "prose.txt"}})
+    values["corpora"][0]["one_hand"] = True
+    with pytest.raises(ValueError, match="compose_text"):
+        TrainSettings.model_validate(values | {"augment": {"compose": 0.5}})
 
 
 def test_an_epoch_takes_every_line_before_any_comes_again(settings: TrainSettings) -> None:

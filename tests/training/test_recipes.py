@@ -22,8 +22,8 @@ from ocr_core.training.checkpoints import CHECKPOINT
 from ocr_core.training.crnn.batches import plan_epoch
 from ocr_core.training.crnn.config import NetworkSettings, ScheduleSettings, TrainSettings, load_config
 from ocr_core.training.crnn.curves import METRICS, read_evaluations
+from ocr_core.training.crnn.cuts import CUTS
 from ocr_core.training.crnn.export import package
-from ocr_core.training.crnn.gaps import GAPS
 from ocr_core.training.crnn.networks import PublishedLines, begin
 from ocr_core.training.crnn.schedule import Progress, rate_of, take_error, take_loss
 from ocr_core.training.crnn.train import train_crnn
@@ -235,19 +235,24 @@ def test_frozen_runs_resume(settings: TrainSettings, exported: Path, tmp_path: P
     assert train_crnn(longer).progress.step == 10
 
 
-def test_a_spliced_run_cuts_its_lines_once(settings: TrainSettings, tmp_path: Path) -> None:
+def test_a_run_of_spliced_and_composed_lines_cuts_them_once(settings: TrainSettings, tmp_path: Path) -> None:
     first = train_crnn(settings).progress
     weights = settings.run.folder / "tiny-1.safetensors"
     again = _with(
         _with(settings, "network", init=str(weights)), "augment", splice=0.5, hide=0.1, probability=1
     )
     again = _with(again, "run", folder=tmp_path / "runs" / "spliced")
+    again = _with(again, "augment", compose=0.5, compose_text="text.txt")
+    again = again.model_copy(update={"corpora": (again.corpora[0].model_copy(update={"one_hand": True}),)})
+    with pytest.raises(UsageError, match=r"text\.txt"):
+        train_crnn(again)
+    (settings.data / "text.txt").write_text("abc fed", "utf-8")
     train_crnn(again)
-    gaps = again.run.folder / GAPS
-    written = gaps.stat().st_mtime_ns
+    cuts = again.run.folder / CUTS
+    written = cuts.stat().st_mtime_ns
     longer = _with(again, "schedule", steps=first.step + 4)
     assert train_crnn(longer).progress.step == first.step + 4
-    assert gaps.stat().st_mtime_ns == written
+    assert cuts.stat().st_mtime_ns == written
     assert read_card(again.run.folder / "tiny-1.json").notes.startswith("Trained on from tiny-1.safetensors")
 
 

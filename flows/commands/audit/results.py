@@ -130,10 +130,11 @@ def report(
 @click.option(
     "--as",
     "normalisation",
-    type=click.Choice(["raw", "quotes", "search"]),
+    type=click.Choice(["raw", "quotes", "case", "punctuation", "diacritics", "alef", "all", "search"]),
     default="raw",
     show_default=True,
-    help="How texts are compared: as they are, with one form of quotes and dashes, as search compares them.",
+    help="How texts are compared: as they are; with one form of quotes and dashes; without case, punctuation, or "
+    "accents and vowel signs; with one form of alef; all of these; as search compares them.",
 )
 @click.option(
     "--alpha",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -18,12 +19,17 @@ from torch import Tensor
 from ocr_core.recognizers.decoding.charset import Charset
 from ocr_core.training.crnn.augment import distorted, plain
 from ocr_core.training.crnn.config import AugmentSettings, ScheduleSettings, TrainSettings
-from ocr_core.training.crnn.splice import Splicer
-from ocr_core.training.data.cache import NOMINAL, LineCache
+from ocr_core.training.data.cache import NOMINAL, CachedLine, LineCache
 
 _AHEAD = 4
 _WIDTH_STEP = 32
 """Widths of batches are multiples of this: oneDNN compiles its kernels for each shape anew, which takes a second."""
+
+
+class LineMaker(Protocol):
+    """Gives the line of a row of the cache, or one made of it and others."""
+
+    def line(self, row: int, rng: np.random.Generator) -> CachedLine: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +117,13 @@ def make_batch(
     height: int,
     augment: AugmentSettings | None = None,
     seed: Sequence[int] = (0,),
-    splicer: Splicer | None = None,
+    maker: LineMaker | None = None,
 ) -> Batch:
-    """Cut, splice, distort (unless `augment` is None) and stack lines; without a charset there are no targets."""
+    """Cut, join anew, distort (unless `augment` is None) and stack lines; without a charset there are no targets."""
     images: list[NDArray[np.uint8]] = []
     targets: list[list[int]] = []
     for place, row in enumerate(rows):
-        line = splicer.line(row, np.random.default_rng([*seed, place, 1])) if splicer else cache[row]
+        line = maker.line(row, np.random.default_rng([*seed, place, 1])) if maker else cache[row]
         if augment is None:
             image = plain(line, height)
         else:
@@ -151,7 +157,7 @@ def epoch_batches(
     charset: Charset,
     epoch: int,
     first: int = 0,
-    splicer: Splicer | None = None,
+    maker: LineMaker | None = None,
 ) -> Iterator[tuple[int, Batch]]:
     """(place, batch) of an epoch from place `first` on, made ahead in a thread of its own."""
     plan = plan_epoch(cache, settings, charset, epoch)
@@ -159,7 +165,7 @@ def epoch_batches(
 
     def make(place: int) -> Batch:
         seed = (settings.run.seed, epoch, place)
-        return make_batch(cache, plan[place], charset, height, augment, seed, splicer)
+        return make_batch(cache, plan[place], charset, height, augment, seed, maker)
 
     with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
         waiting: list[Future[Batch]] = []

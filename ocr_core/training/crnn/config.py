@@ -41,6 +41,9 @@ class AugmentSettings(Settings):
         hide: share of a distorted line's columns that bands of ground cover, so that neighbours must tell a letter too.
         splice: share of the lines joined of pieces of others of their corpus (see `training.crnn.splice`), cut where
             `network.init` finds the spaces.
+        compose: share of the lines of corpora with `one_hand` that are composed of words and letters of others (see
+            `training.crnn.compose`), in sentences of `compose_text`; what is left may be spliced.
+        compose_text: a text file, relative to `data`.
     """
 
     geometry: float = Field(1.0, ge=0, le=3)
@@ -48,6 +51,8 @@ class AugmentSettings(Settings):
     probability: Share = 0.9
     hide: float = Field(0.0, ge=0, le=0.5)
     splice: Share = 0.0
+    compose: Share = 0.0
+    compose_text: Path = Path()
 
 
 class ScheduleSettings(Settings):
@@ -113,12 +118,26 @@ class TrainSettings(Settings):
         return self
 
     @model_validator(mode="after")
-    def _splice_needs_a_reader(self) -> TrainSettings:
-        if self.augment.splice and (self.network.kind != "compact" or not self.network.init):
+    def _cuts_need_a_reader(self) -> TrainSettings:
+        if self.cuts_lines and (self.network.kind != "compact" or not self.network.init):
             raise ValueError(
-                "augment.splice cuts lines where a trained compact network finds spaces: set network.init"
+                "augment.splice and augment.compose cut lines where a trained compact network finds spaces and letters: "
+                "set network.init"
             )
         return self
+
+    @model_validator(mode="after")
+    def _composing_needs_a_hand_and_a_text(self) -> TrainSettings:
+        if self.augment.compose and not any(c.one_hand for c in self.corpora):
+            raise ValueError("augment.compose takes lines of one writer: set one_hand = true of their corpus")
+        if self.augment.compose and not self.augment.compose_text.name:
+            raise ValueError("augment.compose needs a text: set augment.compose_text to its file")
+        return self
+
+    @property
+    def cuts_lines(self) -> bool:
+        """Whether lines are made of pieces of others."""
+        return bool(self.augment.splice or self.augment.compose)
 
 
 def load_config(path: Path, *, data: Path | None = None, folder: Path | None = None) -> TrainSettings:

@@ -7,21 +7,23 @@ import math
 import time
 from collections import Counter
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from ocr_core.errors import NothingToDo
+from ocr_core.errors import NothingToDo, UsageError
 from ocr_core.recognizers.decoding.charset import Charset
 from ocr_core.recognizers.device import torch_device
 from ocr_core.training.calibrate import Calibration, calibrate
 from ocr_core.training.checkpoints import CHECKPOINT, load_checkpoint, other_run, save_checkpoint
-from ocr_core.training.crnn.batches import Batch, epoch_batches, plan_epoch
+from ocr_core.training.crnn.batches import Batch, LineMaker, epoch_batches, plan_epoch
+from ocr_core.training.crnn.compose import Composer
 from ocr_core.training.crnn.config import ScheduleSettings, TrainSettings
 from ocr_core.training.crnn.curves import note_evaluation, write_curves
+from ocr_core.training.crnn.cuts import CUTS, find_cuts, load_cuts, save_cuts
 from ocr_core.training.crnn.evaluate import Reading, mean_loss, read_lines
 from ocr_core.training.crnn.export import export_run
-from ocr_core.training.crnn.gaps import GAPS, find_gaps, load_gaps, save_gaps
 from ocr_core.training.crnn.gradients import Workers
 from ocr_core.training.crnn.networks import LEAST, LineNetwork, begin, same_shape, shape_of
 from ocr_core.training.crnn.schedule import Progress, fraction_done, rate_of, take_error, take_loss
@@ -52,7 +54,7 @@ class _Run:
     average: dict[str, Tensor]
     optimiser: torch.optim.Optimizer
     workers: Workers
-    splicer: Splicer | None = None
+    maker: LineMaker | None = None
     progress: Progress = field(default_factory=Progress)
 
 
@@ -78,7 +80,7 @@ def train_crnn(settings: TrainSettings) -> TrainResult:
         if settings.schedule.epochs:
             run.progress.batches = len(plan_epoch(run.cache, settings, run.charset, run.progress.epoch))
         for place, batch in epoch_batches(
-            run.cache, settings, run.charset, run.progress.epoch, run.progress.place, run.splicer
+            run.cache, settings, run.charset, run.progress.epoch, run.progress.place, run.maker
         ):
             loss = _step(run, batch)
             now = time.monotonic()
@@ -145,8 +147,8 @@ def _start(settings: TrainSettings) -> _Run:
         logger.warning("no document is held out: nothing will tell how well the network reads")
     optimiser = _optimiser(network, settings.schedule)
     run = _Run(settings, cache, charset, network, average, optimiser, Workers(network, settings))
-    if settings.augment.splice:
-        run.splicer = _splicer(run)
+    if settings.cuts_lines:
+        run.maker = _maker(run)
     if (folder / CHECKPOINT).exists():
         _resume(run)
     logger.info(
@@ -157,15 +159,36 @@ def _start(settings: TrainSettings) -> _Run:
     return run
 
 
-def _splicer(run: _Run) -> Splicer:
+def _maker(run: _Run) -> LineMaker:
     """Where lines are cut is decided once for a run, by the network that it begins with."""
-    file = run.settings.run.folder / GAPS
+    settings, augment = run.settings, run.settings.augment
+    file = settings.run.folder / CUTS
     if not file.exists():
         rows = [r for r in run.cache.rows("train") if run.charset.covers(run.cache.table["text"][r])]
-        gaps = find_gaps(run.network, run.cache, rows, run.charset, run.settings.run.precision)
-        save_gaps(gaps, file)
-        logger.info("%d of %d lines can be cut between words", len(gaps), len(rows))
-    return Splicer(run.cache, load_gaps(file), run.settings.augment.splice)
+        logger.info("looks for the spaces and letters of %d lines", len(rows))
+        cuts = find_cuts(run.network, run.cache, rows, run.charset, settings.run.precision)
+        save_cuts(cuts, file)
+        logger.info("%d of %d lines can be cut between words", len(cuts), len(rows))
+    cuts = load_cuts(file)
+    splicer = Splicer(run.cache, cuts, augment.splice)
+    if not augment.compose:
+        return splicer
+    hands = [c.name for c in settings.corpora if c.one_hand]
+    text = _text_of(settings.data / augment.compose_text)
+    composer = Composer(run.cache, cuts, splicer, corpora=hands, text=text, probability=augment.compose)
+    for hand, (words, new) in composer.vocabulary().items():
+        logger.info("%s: %d words to compose lines of, %d of them new to it", hand, words, new)
+    return composer
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"the text {path} cannot be read: {error}",
+            remedy="Set augment.compose_text to a UTF-8 text file.",
+        ) from error
 
 
 def _nothing(cache: LineCache) -> NothingToDo:

@@ -60,8 +60,10 @@ class CorpusSettings(TruthSettings):
             photographs, see `ground_truth.read_imgur5k`) or `synthetic` (a text, of which lines are drawn as
             `synthetic` says).
         share: of the samples of an epoch, relative to the other corpora.
+        one_hand: all of it is by one writer, so that words of it can be composed of letters of others.
     """
 
     format: Literal["pages", "parquet", "lines", "imgur5k", "synthetic"] = "pages"
     share: float = Field(1.0, ge=0)
+    one_hand: bool = False
     synthetic: SyntheticSettings = SyntheticSettings()
