@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import signal
+import struct
 import time
+import zlib
 from collections.abc import Sequence
 
 from ocr_core.pipeline.prepare import PreparedPage
@@ -29,3 +31,14 @@ def prepare(pages: Sequence[PageRef], settings: ReadSettings) -> list[PreparedPa
                 raise ZeroDivisionError("what nobody foresaw")
         prepared.append(PreparedPage(page, 100, 100, 300.0, "image"))
     return prepared
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that claims a size; whoever decodes it by its word needs width × height bytes."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    data = zlib.compress(bytes(width + 1) * 64)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")

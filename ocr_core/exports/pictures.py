@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -13,7 +13,7 @@ from PIL import Image
 
 from ocr_core.errors import LibraryError, PageError
 from ocr_core.records import Document, Failure, PageArray
-from ocr_core.sources import Place, ReadSettings, file_at, is_file, open_again, read_pages
+from ocr_core.sources import Place, as_read, file_at, is_file, open_again, read_pages
 
 _QUALITY = 85
 _ORIENTATION = 0x0112  # the tag of EXIF
@@ -73,9 +73,7 @@ class Pictures:
             picture = _as_stored(document.source.path.read_bytes(), page)
             if picture is not None:
                 return picture
-        settings = ReadSettings(colour=True)
-        if page.origin == "rendered" and page.dpi:  # as large as the run drew it
-            settings = replace(settings, dpi=round(page.dpi))
+        settings = as_read(page.origin, page.dpi, page.width, page.height)
         image = next(iter(read_pages([document.page(page.number)], settings=settings)))
         if isinstance(image, Failure):
             raise PageError(image.kind, image.message, remedy=image.remedy)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from ocr_core.errors import PageError
 from ocr_core.records import Failure, PageArray
-from ocr_core.sources import Place, ReadSettings, open_again, read_pages
+from ocr_core.sources import Place, as_read, open_again, read_pages
 
 Elsewhere = Callable[[str], Iterable[Place]]
 
@@ -30,9 +29,7 @@ def read_again(page: Mapping[str, Any], elsewhere: Elsewhere) -> PageArray:
         PageError: it can no longer be read.
     """
     document = open_again(page["doc_id"], _places(page, elsewhere))
-    settings = ReadSettings(colour=True)
-    if page["origin"] == "rendered":  # at the resolution of the run, so that the coordinates of its lines fit
-        settings = replace(settings, dpi=round(page["dpi"]))
+    settings = as_read(page["origin"], page["dpi"], page["width"], page["height"])
     image = next(iter(read_pages([document.page(page["page_number"])], settings=settings)))
     if isinstance(image, Failure):
         raise PageError(image.kind, f"{document.source.path}: {image.message}", remedy=image.remedy)

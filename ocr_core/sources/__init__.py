@@ -5,7 +5,7 @@
 Everything that can be wrong with a file is a `Failure` among the results; nothing is dropped without a word.
 """
 
-from ocr_core.sources.again import Place, is_file, open_again
+from ocr_core.sources.again import Place, as_read, is_file, open_again
 from ocr_core.sources.discover import Discovery, discover, file_at, natural_key
 from ocr_core.sources.identify import Limits, identify, identify_all
 from ocr_core.sources.read import read_pages
@@ -17,6 +17,7 @@ __all__ = [
     "Limits",
     "Place",
     "ReadSettings",
+    "as_read",
     "discover",
     "file_at",
     "identify",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -10,11 +12,12 @@ from ocr_core.errors import LibraryError
 from ocr_core.records import Document, SourceFile
 from ocr_core.sources.discover import file_at
 from ocr_core.sources.identify import Limits, identify
+from ocr_core.sources.settings import MAX_PIXELS, ReadSettings
 
 Place = tuple[str, str]
 """A folder that was read, and the path of a file in it."""
 
-_LIMITS: Final = Limits()
+_LIMITS: Final = Limits(max_pixels=sys.maxsize)  # its run took it, whatever the limit then was
 
 
 def open_again(doc_id: str, places: Iterable[Place], limits: Limits = _LIMITS) -> Document:
@@ -51,6 +54,16 @@ def open_again(doc_id: str, places: Iterable[Place], limits: Limits = _LIMITS) -
         f"The path of document {doc_id[:12]} leads out of the folder that was read.",
         remedy="Read the file again: warraq run.",
     )
+
+
+def as_read(origin: str, dpi: float | None, width: int, height: int) -> ReadSettings:
+    """Settings that give a page as its run had it, in colour: the coordinates of its lines fit.
+
+    Args:
+        origin, dpi, width, height: of the page, as its run recorded them.
+    """
+    settings = ReadSettings(colour=True, max_pixels=max(MAX_PIXELS, width * height))
+    return replace(settings, dpi=round(dpi)) if origin == "rendered" and dpi else settings
 
 
 def is_file(path: Path) -> bool:

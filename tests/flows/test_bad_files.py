@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import struct
 import subprocess
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,19 +13,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from flows.cli import cli
+from tests.faults import png_header
 
 GOOD = 4
-
-
-def png_header(width: int, height: int) -> bytes:
-    """A PNG that claims a size; whoever decodes it by its word needs width × height bytes."""
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    data = zlib.compress(bytes(width + 1) * 64)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
 
 def write_bad_files(folder: Path, page: bytes) -> dict[str, str]:

@@ -49,6 +49,17 @@ def photographed(page: Page) -> Page:
     return (photo * light).astype(np.uint8)
 
 
+def bound(page: Page) -> Page:
+    """As it lies in a thick volume: bent down into the fold on the left, and dark there."""
+    height, width = page.shape
+    fold = np.exp(-np.arange(width) / (0.18 * width))
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    bent = cv2.remap(
+        page, x, (y - 90 * fold).astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return (bent * (1 - 0.5 * fold)).astype(np.uint8)
+
+
 def stained(page: Page) -> Page:
     """With the ring of a cup and a spill."""
     height, width = page.shape
@@ -73,7 +84,7 @@ def huge(page: Page) -> Page:
     return np.asarray(cv2.resize(page, None, fx=3, fy=3), np.uint8)
 
 
-@pytest.mark.parametrize("spoil", [photographed, stained, framed, on_its_head, huge])
+@pytest.mark.parametrize("spoil", [photographed, bound, stained, framed, on_its_head, huge])
 def test_spoilt_pages_keep_their_lines(
     letter: Page, segmenter: Segmenter, spoil: Callable[[Page], Page]
 ) -> None:

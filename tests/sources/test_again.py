@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 
 from ocr_core.errors import LibraryError
-from ocr_core.records import Document, SourceFile
-from ocr_core.sources import Place, identify, open_again
+from ocr_core.records import Document, Failure, SourceFile
+from ocr_core.sources import Limits, Place, as_read, identify, open_again
+from tests.faults import png_header
 
 
 @pytest.fixture
@@ -54,6 +55,17 @@ def test_another_place_with_its_bytes_serves_as_well(scan: Document, tmp_path: P
 def test_paths_that_lead_out_of_the_folder_are_not_opened(path: str, scan: Document, tmp_path: Path) -> None:
     with pytest.raises(LibraryError, match="leads out"):
         open_again(scan.doc_id, [(str(tmp_path / "read"), path)])
+
+
+def test_a_page_that_its_run_took_is_not_too_large_to_be_seen_again(tmp_path: Path) -> None:
+    path = tmp_path / "map.png"
+    path.write_bytes(png_header(20_000, 16_000))
+    file = SourceFile(path, tmp_path, "map.png")
+    assert isinstance(identify(file), Failure)
+    taken = identify(file, Limits(max_pixels=400_000_000))
+    assert isinstance(taken, Document)
+    assert open_again(taken.doc_id, [(str(tmp_path), "map.png")]) == taken
+    assert as_read("image", None, 20_000, 16_000).max_pixels == 320_000_000
 
 
 @pytest.mark.parametrize("path", ["x" * 5000, "nu\0ll.png"])
