@@ -227,6 +227,29 @@ def test_a_run_ends_with_curves_and_a_table(settings: TrainSettings) -> None:
     assert float(rows[-1]["held-out loss"]) > 0
 
 
+def test_a_share_of_the_weights_to_begin_with_is_retained(
+    settings: TrainSettings, exported: Path, tmp_path: Path
+) -> None:
+    def kept(retain: float) -> dict[str, torch.Tensor]:
+        onward = _onward(settings, tmp_path / str(retain), init=str(exported), retain=retain)
+        return train_crnn(onward).network.state_dict()
+
+    trained, mean, initial = (kept(share) for share in (0.0, 0.25, 1.0))
+    begun = read_crnn(exported.read_bytes(), exported.name)[0].state_dict()
+    for name, value in begun.items():
+        if value.is_floating_point() and not name.startswith(
+            ("head", "auxiliary")
+        ):  # these have new characters
+            torch.testing.assert_close(initial[name], value)
+            torch.testing.assert_close(mean[name], 0.75 * trained[name] + 0.25 * value)
+    assert not torch.equal(trained["stem.0.weight"], begun["stem.0.weight"])
+
+
+def test_nothing_is_retained_where_a_run_begins_with_chance(settings: TrainSettings) -> None:
+    with pytest.raises(ValueError, match=r"network\.init"):
+        TrainSettings.model_validate(settings.model_dump() | {"network": {"retain": 0.5}})
+
+
 def test_frozen_runs_resume(settings: TrainSettings, exported: Path, tmp_path: Path) -> None:
     onward = _onward(settings, tmp_path, init=str(exported), freeze="cnn")
     train_crnn(onward)

@@ -20,11 +20,14 @@ class NetworkSettings(Settings):
         init: start from these weights instead of from chance: the name of a packaged model of the same kind, or the
             path of a `.safetensors` file of `warraq train crnn`. They fix the shape, but for `channels` and `hidden`,
             which may be set to more (see `training.crnn.widen`); characters that they lack are added to their table.
+        retain: share of `init` in the weights that are kept, the rest being the trained ones: their mean reads better than
+            either (Wortsman et al., "Robust Fine-Tuning of Zero-Shot Models", CVPR 2022).
         freeze: `cnn` keeps the convolutions as they are and trains what follows them.
     """
 
     kind: Literal["compact", "published"] = "compact"
     init: str = ""
+    retain: Share = 0.0
     freeze: Literal["", "cnn"] = ""
     height: int = Field(48, ge=32, le=128, multiple_of=16)
     channels: tuple[int, int, int, int] = (32, 64, 128, 192)
@@ -115,6 +118,12 @@ class TrainSettings(Settings):
     def _published_height(self) -> TrainSettings:
         if self.network.kind == "published" and self.network.height != 128:
             raise ValueError("the published network reads lines of height 128: set network.height = 128")
+        return self
+
+    @model_validator(mode="after")
+    def _nothing_to_retain(self) -> TrainSettings:
+        if self.network.retain and not self.network.init:
+            raise ValueError("network.retain keeps a share of the weights to begin with: set network.init")
         return self
 
     @model_validator(mode="after")

@@ -52,6 +52,7 @@ class _Run:
     charset: Charset
     network: LineNetwork
     average: dict[str, Tensor]
+    initial: dict[str, Tensor]
     optimiser: torch.optim.Optimizer
     workers: Workers
     maker: LineMaker | None = None
@@ -111,7 +112,7 @@ def train_crnn(settings: TrainSettings) -> TrainResult:
     _save(run)
     rates = _evaluate(run, lost, last=True)
     write_curves(settings.run.folder, f"{settings.name}-{settings.version}")
-    return TrainResult(averaged_network(run.network, run.average), run.charset, rates, run.progress)
+    return TrainResult(_kept_network(run), run.charset, rates, run.progress)
 
 
 def _note(run: _Run, loss: float) -> None:
@@ -122,11 +123,16 @@ def _note(run: _Run, loss: float) -> None:
     )  # fmt: skip
 
 
-def averaged_network(network: LineNetwork, average: dict[str, Tensor]) -> LineNetwork:
-    """A copy of a network with the averaged weights, ready to read."""
-    copy = same_shape(network)
-    copy.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in average.items()})
-    return copy.eval()
+def _kept_network(run: _Run) -> LineNetwork:
+    """The averaged weights, with the share that is retained of those that the run began with, ready to read."""
+    retained = run.settings.network.retain
+    weights = {
+        name: value.float().lerp(run.initial[name].float(), retained) if value.is_floating_point() else value
+        for name, value in run.average.items()
+    }
+    network = same_shape(run.network)
+    network.load_state_dict(weights)
+    return network.eval()
 
 
 def _start(settings: TrainSettings) -> _Run:
@@ -146,7 +152,8 @@ def _start(settings: TrainSettings) -> _Run:
     if not cache.rows("dev"):
         logger.warning("no document is held out: nothing will tell how well the network reads")
     optimiser = _optimiser(network, settings.schedule)
-    run = _Run(settings, cache, charset, network, average, optimiser, Workers(network, settings))
+    initial = {k: v.clone() for k, v in average.items()}
+    run = _Run(settings, cache, charset, network, average, initial, optimiser, Workers(network, settings))
     if settings.cuts_lines:
         run.maker = _maker(run)
     if (folder / CHECKPOINT).exists():
@@ -243,7 +250,7 @@ def _evaluate(run: _Run, loss: float, *, epoch: bool = False, last: bool = False
             keeps the best.
     """
     settings, table = run.settings, run.cache.table
-    network = _placed(averaged_network(run.network, run.average), settings.run.device)
+    network = _placed(_kept_network(run), settings.run.device)
     rates: dict[str, ErrorRates] = {}
     read: list[tuple[int, Reading]] = []
     keeps_best = settings.schedule.patience > 0 or settings.schedule.kind == "plateau"
