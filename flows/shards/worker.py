@@ -102,10 +102,10 @@ class ReadingWorker(BaseWorker[ProcessJobConfiguration, ProcessVariables, Readin
         By plain requests: Prefect's own way, a socket that stays open, has left SQLite servers locked for a minute when
         a worker was killed.
         """
-        self._record_work_pool_snapshot(await self.client.read_work_pool(self._work_pool_name))
         await self.client.send_worker_heartbeat(
             self._work_pool_name, self.name, heartbeat_interval_seconds=self.heartbeat_interval_seconds
         )
+        self._record_work_pool_snapshot(await self.client.read_work_pool(self._work_pool_name))
         await self._give_up_what_is_not_ours()
         await to_thread.run_sync(self._release_orphans)
 

@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from flows.cli import cli
+from tests.conftest import PATIENCE_S
 
 GOOD = 4
 
@@ -70,7 +71,7 @@ def test_every_bad_file_is_named_and_the_rest_goes_on(
     os.symlink("/etc/hostname", folder / "outside.jpg")
 
     process = start("run", folder, "--library", tmp_path / "library", "--json")
-    out, messages = process.communicate(timeout=240)
+    out, messages = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 10, messages
     account: dict[str, Any] = json.loads(out)
     assert account["discovered"] == GOOD + len(bad)
@@ -96,12 +97,12 @@ def test_a_retry_reads_what_was_mended_and_names_what_is_gone(
     for path in (mended, gone):
         path.write_bytes(b"")
     process = start("run", folder, "--library", tmp_path / "library", "--json")
-    out, messages = process.communicate(timeout=240)
+    out, messages = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, json.loads(out)["failed"]) == (10, 2), messages
     mended.write_bytes(page)
     gone.unlink()
     process = start("retry", "--library", tmp_path / "library", "--json")
-    out, messages = process.communicate(timeout=240)
+    out, messages = process.communicate(timeout=PATIENCE_S)
     account = json.loads(out)
     assert (process.returncode, account["done"], account["failed"]) == (0, 1, 0), messages
     assert "not tried: gone.jpg is no longer there" in messages

@@ -30,14 +30,14 @@ from ocr_core.records import (
     Transcript,
     line_id,
 )
-from tests.conftest import ROOT
+from tests.conftest import PATIENCE_S, ROOT
 
 Start = Callable[..., subprocess.Popen[str]]
 
 
 def run(start: Start, *arguments: str | Path) -> tuple[int, str, str]:
     process = start(*arguments)
-    out, messages = process.communicate(timeout=60)
+    out, messages = process.communicate(timeout=PATIENCE_S)
     return process.returncode, out, messages
 
 
