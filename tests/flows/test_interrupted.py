@@ -108,6 +108,16 @@ def test_ctrl_c_keeps_what_was_done(letters: Letters, start: Start, tmp_path: Pa
     assert _runs(library) == [("interrupted",)]
 
 
+def test_ctrl_c_is_no_trouble_while_the_command_line_starts(start: Start) -> None:
+    # Later each time, so that it strikes at many places.
+    for delay in range(1, 6):
+        process = start("doctor", "--help")
+        time.sleep(0.1 * delay)
+        process.send_signal(signal.SIGINT)
+        _, messages = process.communicate(timeout=PATIENCE_S)
+        assert "flows" not in messages
+
+
 def test_nothing_outlives_a_killed_run(archive: Path, start: Start, tmp_path: Path) -> None:
     run = start("run", archive, "--library", tmp_path / "library")
     family: dict[str, psutil.Process] = {}
