@@ -24,6 +24,7 @@ from flows.commands.serve import serve
 from flows.commands.status import show, status
 from flows.commands.train import train
 from flows.commands.workers import deploy, dispatch, worker
+from flows.interrupts import interrupt_at_sigterm
 from ocr_core import __version__
 from ocr_core.errors import WarraqError
 
@@ -72,6 +73,7 @@ cli.add_under(
 def main() -> None:
     """Entry point: turn every way a command can end into its exit code."""
     _open_closed_streams()
+    interrupt_at_sigterm()
     code = _run_command()
     atexit._run_exitfuncs()
     # Python would take its objects apart one by one, for most of a second after a run; the system frees all at once.
@@ -91,7 +93,7 @@ def _open_closed_streams() -> None:
 def _run_command() -> int:
     verbose = any(arg in ("-v", "-vv", "--verbose") for arg in sys.argv[1:])
     try:
-        code = cli(standalone_mode=False)
+        code = cli(standalone_mode=False, prog_name="warraq")
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except click.exceptions.Exit as exit_:
@@ -134,7 +136,7 @@ def _run_command() -> int:
 
 
 def _interrupted() -> int:
-    _say("Interrupted. What was finished is in the library; the same command goes on from there.")
+    _say("Interrupted. What was finished is kept; runs and trainings go on from there when started again.")
     return 130
 
 

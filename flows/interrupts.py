@@ -8,6 +8,12 @@ from contextlib import contextmanager
 from types import FrameType
 
 
+def interrupt_at_sigterm() -> None:
+    """What a supervisor tells to end (`docker stop`, systemd) ends as by Ctrl-C. To be called in the main thread."""
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
 @contextmanager
 def remembered_interrupts() -> Iterator[Callable[[], None]]:
     """Interrupts raise `KeyboardInterrupt` as ever, and are remembered; yields what raises it for one that was swallowed.
@@ -26,12 +32,14 @@ def remembered_interrupts() -> Iterator[Callable[[], None]]:
         if struck:
             raise KeyboardInterrupt
 
-    before = signal.getsignal(signal.SIGINT)
-    if before is signal.SIG_IGN:  # a script started us in the background, where Ctrl-C is not for us
-        yield check
-        return
-    signal.signal(signal.SIGINT, strike)
+    before = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)}
+    for signum, handler in before.items():
+        if (
+            handler is signal.default_int_handler
+        ):  # else it is not for us: a script's background, where Ctrl-C is ignored
+            signal.signal(signum, strike)
     try:
         yield check
     finally:
-        signal.signal(signal.SIGINT, before)
+        for signum, handler in before.items():
+            signal.signal(signum, handler)

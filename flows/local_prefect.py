@@ -26,7 +26,7 @@ _DEFAULTS = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_LOGGING_LEVEL": "CRITICAL",  # Warraq reports errors itself
     "PREFECT_LOGGING_TO_API_ENABLED": "false",
-    # Of `warraq worker`: the shards of one that was killed are released after four beats, and idle GPUs cost more than
+    # Of `warraq worker`: the shards of one that was killed are released after five beats, and idle GPUs cost more than
     # questions do.
     "PREFECT_WORKER_HEARTBEAT_SECONDS": "10",
     "PREFECT_WORKER_QUERY_SECONDS": "2",

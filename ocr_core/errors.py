@@ -26,7 +26,8 @@ class WarraqError(Exception):
         self.remedy = remedy
 
     def __str__(self) -> str:
-        return f"{self.message}\n  {self.remedy}" if self.remedy else self.message
+        sentence = self.message if self.message.endswith((".", "!", "?", "…")) else f"{self.message}."
+        return f"{sentence}\n  {self.remedy}" if self.remedy else sentence
 
 
 class UsageError(WarraqError):

@@ -9,6 +9,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future, TimeoutError
@@ -131,6 +132,9 @@ def default_readers() -> int:
 def _start_worker() -> None:
     """Keep this worker to one core, and let it and the programs it calls end with the run."""
     os.setpgrp()  # also leaves Ctrl-C to the run
+    # C libraries say on stderr what they think of a damaged file and do not name it; its failure does. Ours goes on.
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     threading.Thread(target=_end_with_the_run, daemon=True).start()
     import cv2
 

@@ -10,6 +10,8 @@ import pytest
 from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parents[1]
+PATIENCE_S = 300.0
+"""For whatever should take moments, or a minute: a test that waits longer has found that it never comes."""
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from flows.commands.options import library_option
 from flows.wording import counted
 
 
@@ -26,7 +27,7 @@ class Finding:
 
 
 @click.command()
-@click.option("--library", type=click.Path(path_type=Path), help="Also check this library.")
+@library_option("Also check this library.", required=False)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a finding.")
 def doctor(library: Path | None, as_json: bool) -> int:
     """Check the machine: programs, packages, processor, memory, disk, models; say what to do."""

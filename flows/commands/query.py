@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flows.commands.options import LIBRARY
+from flows.reports import write_picture
 from flows.wording import counted
 
 if TYPE_CHECKING:
@@ -144,7 +145,6 @@ def _cut(library: Library, hits: list[Hit], folder: Path) -> list[Path | None]:
     from ocr_core.pipeline.line_pictures import cut_lines
 
     cut = cut_lines(library, [(hit.page_id, hit.box) for hit in hits])
-    folder.mkdir(parents=True, exist_ok=True)
     paths: list[Path | None] = []
     for place, (hit, picture) in enumerate(zip(hits, cut, strict=True), start=1):
         if isinstance(picture, str):
@@ -152,7 +152,7 @@ def _cut(library: Library, hits: list[Hit], folder: Path) -> list[Path | None]:
             paths.append(None)
             continue
         path = folder / f"{place:03d}-{hit.doc_id[:8]}-{hit.page_number}-{hit.line_order + 1}.png"
-        picture.save(path, format="PNG")
+        write_picture(path, picture)
         paths.append(path)
     return paths
 

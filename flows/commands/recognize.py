@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from flows.reports import write_report
+
 
 @click.command()
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="IMAGE...")
@@ -130,8 +132,7 @@ def eval_glyphs(
     found = evaluate_glyphs(load_reader(engine, device=device), read_set(settings, Path()))
     rates = found.rates
     if html is not None:
-        html.write_text(confusion_html(f"{found.engine.name} on {pictures.name}", rates, found.ink), "utf-8")
-        click.echo(f"The report is in {html}.", err=True)
+        write_report(html, confusion_html(f"{found.engine.name} on {pictures.name}", rates, found.ink))
     if as_json:
         values = {
             "engine": found.engine.name,

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from flows.commands.options import LIBRARY
+from flows.commands.options import LIBRARY, library_option
 from flows.wording import counted
 
 if TYPE_CHECKING:
     from flows.shards.alongside import Alongside
     from ocr_core.config import RunSettings
+    from ocr_core.library import Library
     from ocr_core.pipeline.plan import Plan, Survey
     from ocr_core.pipeline.shards import DispatchSettings
 
 
 @click.command()
 @click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="SOURCE…")
-@click.option(
-    "--library", required=True, type=click.Path(path_type=Path), help="The library; made when missing."
-)
+@library_option("The folder of the library; made when missing.")
 @click.option(
     "--collection", default="default", show_default=True, help="The collection these pages belong to."
 )
@@ -228,33 +228,50 @@ def _is_given(option: str) -> bool:
 @click.option("--json", "as_json", is_flag=True, help="The accounts of the runs as JSON lines on stdout.")
 @click.pass_obj
 def retry(obj: dict[str, Any], library: Path, as_json: bool) -> int:
-    """Try every failed page again, with the settings of the run that it failed in."""
+    """Try every failed page again, with the settings of the run that it failed in.
+
+    Pages whose file or folder is not there are listed, and stay failed.
+    """
     from ocr_core.config import RunSettings
-    from ocr_core.library import Library, settings_of_failed_runs
+    from ocr_core.errors import NothingToDo
+    from ocr_core.library import Library, dismissal, settings_of_failed_runs
 
     opened = Library.open(library.absolute())
     todo = [RunSettings.model_validate(settings) for settings in settings_of_failed_runs(opened)]
     if not todo:
         click.echo("No page has failed: there is nothing to retry.", err=True)
         return 0
-    before = set(opened.open_failures())
-    code = max(
-        _digitize(
-            settings.model_copy(update={"library": opened.root}),
-            dry_run=False,
-            as_json=as_json,
-            verbose=obj["verbose"],
+    before = dismissal.standing(opened)
+    code = 0
+    for settings in todo:
+        sources = tuple(source for source in settings.sources if os.path.exists(source))  # noqa: PTH110 (no errors)
+        again = settings.model_copy(update={"library": opened.root, "sources": sources})
+        with suppress(NothingToDo):  # what failed is no longer there, and said to be so below
+            if sources:
+                code = max(code, _digitize(again, dry_run=False, as_json=as_json, verbose=obj["verbose"]))
+    untried = [
+        failure for failure in dismissal.standing(opened) if failure in before
+    ]  # as often tried as before
+    _name_untried(opened, untried)
+    return 10 if untried else code
+
+
+def _name_untried(library: Library, failures: list[dict[str, Any]]) -> None:
+    """Say which failures a retry did not reach, and what to do about each."""
+    from ocr_core.pipeline.gone import missing_folder, places
+
+    for failure, known in zip(failures, places(library, failures), strict=True):
+        number = f"#{failure['page_number']}" if failure["page_number"] else ""
+        name = f"{failure['source_path']}{number}"
+        if folder := missing_folder(known):
+            why = f"its folder {folder} is not there. Put it back, or connect its disk, and retry"
+        else:
+            why = "it is no longer there, or is left out now"
+        click.echo(
+            f"not tried: {name}: {why}. If it is gone for good: "
+            f"warraq dismiss {shlex.quote(name)} --library {shlex.quote(str(library.root))} --reason TEXT",
+            err=True,
         )
-        for settings in todo
-    )
-    for failure in opened.open_failures():
-        if failure in before:  # as often tried as before
-            click.echo(
-                f"not tried: {failure.source_path} is no longer there, or is left out now. If it is gone for good: "
-                f"warraq dismiss {shlex.quote(failure.source_path)} --library {shlex.quote(str(library))} --reason TEXT",
-                err=True,
-            )
-    return code
 
 
 def _digitize(

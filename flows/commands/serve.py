@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
 import socket
 from pathlib import Path
 
 import click
+
+from flows.commands.options import LIBRARY_VARIABLE
 
 HOST = "127.0.0.1"
 GRACE_S = 2  # that answers under way may take after Ctrl-C
 
 
 @click.command()
-@click.argument("library", type=click.Path(path_type=Path))
+@click.argument("library", type=click.Path(path_type=Path), envvar=LIBRARY_VARIABLE)
 @click.option(
     "--port",
     default=8400,
@@ -23,7 +26,7 @@ GRACE_S = 2  # that answers under way may take after Ctrl-C
 @click.option("--edit", is_flag=True, help="Allow lines to be corrected and audit samples to be transcribed.")
 @click.option("--device", default="auto", show_default=True, help="Where 'Try it' reads: auto, cpu or cuda.")
 def serve(library: Path, port: int, edit: bool, device: str) -> int:
-    """Show LIBRARY in the browser: search, pages with their lines, runs, failures.
+    """Show LIBRARY (default: WARRAQ_LIBRARY) in the browser: search, pages with their lines, runs, failures.
 
     Prints the address and answers on this machine only, until Ctrl-C (exit code 130). The library is only read, unless
     --edit is given.
@@ -39,7 +42,8 @@ def serve(library: Path, port: int, edit: bool, device: str) -> int:
     listening = _listen(port)
     if lines_to_index(opened) > READ_ALONG:
         click.echo(
-            f"The search index lacks many lines, searching will be slow. First: warraq search --reindex --library {library}",
+            "The search index lacks many lines, searching will be slow. First: "
+            f"warraq search --reindex --library {shlex.quote(str(library))}",
             err=True,
         )
     warm(app)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flows.commands.options import LIBRARY
+from flows.reports import write_picture
 from flows.tables import print_table
 from flows.wording import counted
 
@@ -109,4 +110,4 @@ def _print_page(page: dict[str, Any], lines: Sequence[Mapping[str, Any]]) -> Non
 def _draw(library: Library, page: dict[str, Any], lines: list[dict[str, Any]], target: Path) -> None:
     from ocr_core.pipeline.page_pictures import draw_page, read_again
 
-    draw_page(read_again(page, library.places), lines).save(target, format="PNG")
+    write_picture(target, draw_page(read_again(page, library.places), lines))

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from flows.commands.group import Group
+from flows.reports import write_report
 
 
 @click.group(cls=Group)
@@ -245,8 +246,7 @@ def inspect(config: Path | None, data: Path | None, html: Path | None) -> None:
     elif data is not None:
         report = inspect_corpora(corpora_of(data), Path())
     else:
-        raise UsageError("nothing to look at", remedy="Give --config FILE or --data FOLDER.")
+        raise UsageError("Nothing to look at", remedy="Give --config FILE or --data FOLDER.")
     click.echo(report_text(report), nl=False)
     if html is not None:
-        html.parent.mkdir(parents=True, exist_ok=True)
-        html.write_text(report_html(report), "utf-8")
+        write_report(html, report_html(report))

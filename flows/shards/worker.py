@@ -52,6 +52,7 @@ class ReadingWorker(BaseWorker[ProcessJobConfiguration, ProcessVariables, Readin
         self._reader = reader
         self._pin = dict(pin)
         self._orphans = Orphans(pool)
+        self._looking_for_orphans = False
         self._reading: UUID | None = None
         self._pause_s = 0.0
 
@@ -102,12 +103,22 @@ class ReadingWorker(BaseWorker[ProcessJobConfiguration, ProcessVariables, Readin
         By plain requests: Prefect's own way, a socket that stays open, has left SQLite servers locked for a minute when
         a worker was killed.
         """
-        self._record_work_pool_snapshot(await self.client.read_work_pool(self._work_pool_name))
         await self.client.send_worker_heartbeat(
             self._work_pool_name, self.name, heartbeat_interval_seconds=self.heartbeat_interval_seconds
         )
+        self._record_work_pool_snapshot(await self.client.read_work_pool(self._work_pool_name))
         await self._give_up_what_is_not_ours()
-        await to_thread.run_sync(self._release_orphans)
+        if not self._looking_for_orphans:
+            assert self._runs_task_group is not None
+            self._looking_for_orphans = True
+            self._runs_task_group.start_soon(self._look_for_orphans)  # our next beat does not wait for it
+
+    async def _look_for_orphans(self) -> None:
+        try:
+            with suppress(TransportError, PrefectHTTPStatusError):  # there is a next time
+                await to_thread.run_sync(self._release_orphans)
+        finally:
+            self._looking_for_orphans = False
 
     def _release_orphans(self) -> None:
         with get_client(sync_client=True) as client:

@@ -39,7 +39,7 @@ def card_of(name: str, folder: Path = WEIGHTS) -> ModelCard:
     if not path.exists():
         known = ", ".join(sorted(p.stem for p in folder.glob("*.json")))
         raise ModelError(
-            f"no packaged model {name!r}; there are: {known or 'none'}",
+            f"No packaged model {name!r}; there are: {known or 'none'}",
             remedy="Choose one of them." if known else _REMEDY,
         )
     return read_card(path)
@@ -67,7 +67,7 @@ def verified_bytes(name: str, folder: Path = WEIGHTS) -> tuple[ModelCard, bytes]
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise ModelError(f"the weights of {name} cannot be read: {error}", remedy=_REMEDY) from error
+        raise ModelError(f"The weights of {name} cannot be read: {error}", remedy=_REMEDY) from error
     found = hashlib.sha256(data).hexdigest()
     if found != card.sha256:
         raise ModelError(
@@ -89,6 +89,6 @@ def verified_path(name: str, folder: Path = WEIGHTS) -> Path:
 def _inside(folder: Path, card: ModelCard) -> Path:
     if Path(card.file).name != card.file:
         raise ModelError(
-            f"the card of {card.name} names a file outside its folder: {card.file}", remedy=_REMEDY
+            f"The card of {card.name} names a file outside its folder: {card.file}", remedy=_REMEDY
         )
     return folder / card.file

@@ -121,7 +121,7 @@ def remote_model(name: str) -> RemoteModel:
         return REMOTE[name]
     except KeyError:
         raise UsageError(
-            f"no model {name!r} to pull; there are: {', '.join(sorted(REMOTE))}",
+            f"No model {name!r} to pull; there are: {', '.join(sorted(REMOTE))}",
             remedy="`warraq models list` tells which models there are; the others come with Warraq.",
         ) from None
 

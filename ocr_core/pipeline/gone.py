@@ -15,12 +15,29 @@ def gone(library: Library, failures: Sequence[dict[str, Any]]) -> list[dict[str,
 
     A folder that is missing itself may be on a disk that is not connected: nothing in it is taken to be gone.
     """
+
+    def is_gone(known: list[tuple[str, str]]) -> bool:
+        return bool(known) and all(
+            Path(root).is_dir() and not file_at(root, source_path).exists() for root, source_path in known
+        )
+
+    found = zip(failures, places(library, failures), strict=True)
+    return [failure for failure, known in found if is_gone(known)]
+
+
+def missing_folder(places: Sequence[tuple[str, str]]) -> str:
+    """The folder that is missing as a whole, where none of the places has one; else nothing."""
+    return "" if any(Path(root).is_dir() for root, _ in places) else next((root for root, _ in places), "")
+
+
+def places(library: Library, failures: Sequence[dict[str, Any]]) -> list[list[tuple[str, str]]]:
+    """For each failure, a row of the view: folders that were read and the path of its file in each."""
     if not failures:
         return []
     documents = {d.doc_id: d for d in library.documents(ids=[f["doc_id"] for f in failures if f["doc_id"]])}
     sources = {run["run_id"]: run["sources"] for run in library.runs()}
 
-    def places(failure: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    def of(failure: dict[str, Any]) -> Iterator[tuple[str, str]]:
         if document := documents.get(failure["doc_id"]):
             yield document.root, document.source_path
             yield from document.copies
@@ -32,10 +49,4 @@ def gone(library: Library, failures: Sequence[dict[str, Any]]) -> list[dict[str,
                 failure["source_path"],
             )
 
-    def is_gone(failure: dict[str, Any]) -> bool:
-        known = list(places(failure))
-        return bool(known) and all(
-            Path(root).is_dir() and not file_at(root, source_path).exists() for root, source_path in known
-        )
-
-    return [failure for failure in failures if is_gone(failure)]
+    return [list(of(failure)) for failure in failures]

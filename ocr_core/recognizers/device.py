@@ -23,7 +23,7 @@ def torch_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if not re.fullmatch(r"cpu|cuda(:[0-9]{1,3})?", name):
-        raise UsageError(f"no device {name!r}", remedy="Give auto, cpu, cuda or cuda:N.")
+        raise UsageError(f"No device {name!r}", remedy="Give auto, cpu, cuda or cuda:N.")
     _, _, number = name.partition(":")
     if name != "cpu" and int(number or 0) >= torch.cuda.device_count():
         raise MissingDependency(

@@ -158,7 +158,7 @@ def _kind(name: str) -> str:
     found = {model.name: model.kind for model in REMOTE.values() if model.kind in LOADERS}
     found |= {card.name: card.kind for card in reader_cards()}
     if name not in found:
-        raise UsageError(f"no line reader {name!r}", remedy=f"Choose one of: {', '.join(sorted(found))}.")
+        raise UsageError(f"No line reader {name!r}", remedy=f"Choose one of: {', '.join(sorted(found))}.")
     return found[name]
 
 

@@ -19,6 +19,8 @@ from ocr_core.sources import errors, sniff
 
 log = logging.getLogger(__name__)
 
+LIBRARY = "warraq.toml"  # in a folder that is no source, wherever people keep it
+
 _natural: Callable[[str], object] = natsort_keygen(alg=ns.PATH | ns.IGNORECASE)
 _ESCAPED = re.compile(r"\\x(202[89]|[01][0-9a-f]|7f|[89a-f][0-9a-f])")  # by `clean_name`
 
@@ -127,7 +129,10 @@ def _walk(folder: Path, root: Path, real_root: Path) -> Iterator[Found]:
                 elif entry.is_symlink():
                     yield _link(path, name, root, real_root)
                 elif entry.is_dir(follow_symlinks=False):
-                    stack.append(path)
+                    if (path / LIBRARY).is_file():
+                        yield name, "a Warraq library"
+                    else:
+                        stack.append(path)
                 elif not stat.S_ISREG(entry.stat(follow_symlinks=False).st_mode):
                     yield name, "not a regular file"
                 else:
@@ -178,7 +183,7 @@ def _file(path: Path, name: str, root: Path) -> Found:
     if suffix in sniff.EXTENSIONS:
         return SourceFile(path, root, name)
     if suffix in sniff.SIDECARS:
-        return name, "sidecar"
+        return name, "text or data beside the pages"
     try:
         with path.open("rb") as stream:
             head = stream.read(sniff.HEAD)

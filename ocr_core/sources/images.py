@@ -144,7 +144,7 @@ def decode(
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")  # odd metadata; what matters is raised
                     if frame:
-                        image.seek(frame)
+                        _go_to(image, frame)
                     check_size(*image.size, max_pixels)
                     dpi = _resolution(image)
                     if dpi and getattr(image, "tag_v2", {}).get(_ORIENTATION) in _ON_ITS_SIDE:
@@ -182,6 +182,20 @@ def _opened(stream: IO[bytes], media_type: str) -> Image.Image:
         ) from error
     except Exception as error:
         raise _damaged(error, media_type) from error
+
+
+def _go_to(image: Image.Image, frame: int) -> None:
+    try:
+        image.seek(frame)
+    except MemoryError:
+        raise
+    except Exception as error:
+        # Saved again in an editor, the file would lack all that came after without a word.
+        raise PageError(
+            "truncated",
+            "The file breaks off at this page, and others may have followed.",
+            remedy=COPY_AGAIN,
+        ) from error
 
 
 def _damaged(error: Exception, media_type: str) -> PageError:

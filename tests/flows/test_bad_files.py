@@ -13,7 +13,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from flows.cli import cli
+from ocr_core.config import RunSettings
+from ocr_core.library import Library
+from tests.conftest import PATIENCE_S
 from tests.faults import png_header
+from tests.library.make import failure, run_record
 
 GOOD = 4
 
@@ -58,7 +62,7 @@ def test_every_bad_file_is_named_and_the_rest_goes_on(
     os.symlink("/etc/hostname", folder / "outside.jpg")
 
     process = start("run", folder, "--library", tmp_path / "library", "--json")
-    out, messages = process.communicate(timeout=240)
+    out, messages = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 10, messages
     account: dict[str, Any] = json.loads(out)
     assert account["discovered"] == GOOD + len(bad)
@@ -84,16 +88,16 @@ def test_a_retry_reads_what_was_mended_and_names_what_is_gone(
     for path in (mended, gone):
         path.write_bytes(b"")
     process = start("run", folder, "--library", tmp_path / "library", "--json")
-    out, messages = process.communicate(timeout=240)
+    out, messages = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, json.loads(out)["failed"]) == (10, 2), messages
     mended.write_bytes(page)
     gone.unlink()
     process = start("retry", "--library", tmp_path / "library", "--json")
-    out, messages = process.communicate(timeout=240)
+    out, messages = process.communicate(timeout=PATIENCE_S)
     account = json.loads(out)
-    assert (process.returncode, account["done"], account["failed"]) == (0, 1, 0), messages
-    assert "not tried: gone.jpg is no longer there" in messages
-    assert "letter_1.jpg is no longer" not in messages
+    assert (process.returncode, account["done"], account["failed"]) == (10, 1, 0), messages
+    assert "not tried: gone.jpg: it is no longer there" in messages
+    assert "letter_1.jpg: " not in messages
     assert "warraq dismiss gone.jpg" in messages
 
     answer = warraq("status", tmp_path)
@@ -107,6 +111,23 @@ def test_a_retry_reads_what_was_mended_and_names_what_is_gone(
     (told,) = json.loads(warraq("status", tmp_path, "--json").stdout)["dismissed"]
     assert (told["source_path"], told["reason"]) == ("gone.jpg", "a torn duplicate")
     assert "nothing to retry" in warraq("retry", tmp_path).stderr
+
+
+def test_a_retry_goes_on_where_a_source_folder_is_gone(tmp_path: Path) -> None:
+    library = Library.create(tmp_path / "library")
+    for name in ("gone", "emptied", "there"):
+        (folder := tmp_path / name).mkdir()
+        settings = RunSettings.model_validate({"sources": [folder], "library": library.root})
+        library.publish(name, "default", failures=[failure(f"{name}.jpg")], run=run_record(name, settings))
+    (tmp_path / "gone").rename(tmp_path / "unmounted")
+    (tmp_path / "there" / "there.jpg").write_bytes(b"")
+    answer = warraq("retry", tmp_path, "--json")
+    assert answer.return_value == 10
+    (account,) = map(json.loads, answer.stdout.splitlines())
+    assert [(f["source_path"], f["kind"]) for f in account["failures"]] == [("there.jpg", "empty")]
+    assert f"not tried: gone.jpg: its folder {tmp_path / 'gone'} is not there." in answer.stderr
+    assert "not tried: emptied.jpg: it is no longer there" in answer.stderr
+    assert answer.stderr.count("not tried") == 2
 
 
 def warraq(command: str, folder: Path, *arguments: str) -> Result:

@@ -15,6 +15,7 @@ from ocr_core.records import Failure, Status
 from tasks import shard as shards
 from tasks.shard import Place, open_shard, place
 from tasks.workshop import Workshop
+from tests.conftest import PATIENCE_S
 from tests.library.make import deferred
 
 
@@ -49,7 +50,7 @@ def read(shard: Shard, coming: Shard | None) -> tuple[Workshop, int]:
     with open_shard(shard) as run:
         pages = 0
         for number in run.open_batches():
-            results = run.batches[number].results.result(timeout=120)
+            results = run.batches[number].results.result(timeout=PATIENCE_S)
             done = [result for result in results if not isinstance(result, Failure)]
             run.library.publish(run.id, run.settings.collection, results=done)
             pages += len(done)
@@ -74,9 +75,10 @@ def test_the_next_shard_is_read_before_it_is_given_and_counts_only_then(
     _, count = read(one, coming=two)
     assert count == 1
     [future] = shards._next
-    begun = future.result(timeout=60)
+    begun = future.result(timeout=PATIENCE_S)
     assert begun is not None
-    assert len(begun.workshop._ahead[0].results.result(timeout=120)) == 1  # read, though nobody gave it to us
+    ahead = begun.workshop._ahead[0].results.result(timeout=PATIENCE_S)  # though nobody gave it to us
+    assert len(ahead) == 1
     assert states(library, pages) == [Status.DONE, Status.PENDING, Status.PENDING]
 
     workshop, count = read(two, coming=three)
@@ -89,7 +91,7 @@ def test_what_went_to_another_reader_is_thrown_away(library: Library) -> None:
     [(settings, pages)] = waiting(library, ArabicEngine.CRNN)
     one, two, three = (Shard(settings=settings, run_id=f"run{n}", pages=(p,)) for n, p in enumerate(pages))
     read(one, coming=two)
-    begun = shards._next[0].result(timeout=60)
+    begun = shards._next[0].result(timeout=PATIENCE_S)
     assert begun is not None
     workshop, count = read(three.model_copy(update={"singly": True}), coming=two)
     assert workshop is not begun.workshop and count == 1
@@ -99,7 +101,7 @@ def test_what_went_to_another_reader_is_thrown_away(library: Library) -> None:
     )  # page by page, to find one that ends its reader: nothing else must be under way
     other = settings.model_copy(update={"decoding": "greedy"})  # needs other models
     read(two, coming=one.model_copy(update={"settings": other}))
-    assert shards._next[0].result(timeout=60) is None
+    assert shards._next[0].result(timeout=PATIENCE_S) is None
     assert states(library, pages) == [Status.DONE] * 3
 
 
@@ -109,7 +111,7 @@ def test_a_shard_that_cannot_be_begun_disturbs_nobody(library: Library) -> None:
     shard = Shard(settings=settings, run_id="run", pages=tuple(pages))
     _, count = read(shard, coming=Shard(settings=gone, run_id="other", pages=(pages[0],)))
     assert count == 3
-    assert shards._next[0].result(timeout=60) is None
+    assert shards._next[0].result(timeout=PATIENCE_S) is None
 
 
 def test_the_shard_that_waits_in_a_pool_is_seen_and_left_there(prefect_server: None, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from flows.cli import _run_command, cli
 from ocr_core.library import Library
@@ -30,14 +31,14 @@ from ocr_core.records import (
     Transcript,
     line_id,
 )
-from tests.conftest import ROOT
+from tests.conftest import PATIENCE_S, ROOT
 
 Start = Callable[..., subprocess.Popen[str]]
 
 
 def run(start: Start, *arguments: str | Path) -> tuple[int, str, str]:
     process = start(*arguments)
-    out, messages = process.communicate(timeout=60)
+    out, messages = process.communicate(timeout=PATIENCE_S)
     return process.returncode, out, messages
 
 
@@ -78,6 +79,27 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return library.root
 
 
+def test_the_environment_may_name_the_library(library: Path) -> None:
+    named = {
+        path: option.envvar
+        for path in commands()
+        for option in reached(path).params
+        if option.name == "library"
+    }
+    assert len(named) > 10
+    assert set(named.values()) == {"WARRAQ_LIBRARY"}
+    answer = CliRunner().invoke(cli, ["status", "--json"], env={"WARRAQ_LIBRARY": str(library)})
+    assert json.loads(answer.stdout)["collections"]
+
+
+def reached(path: tuple[str, ...]) -> click.Command:
+    command: click.Command = cli
+    for name in path:
+        assert isinstance(command, click.Group)
+        command = command.commands[name]
+    return command
+
+
 @pytest.mark.parametrize("path", [(), *commands()], ids=" ".join)
 def test_every_command_has_help(path: tuple[str, ...], start: Start) -> None:
     code, out, _ = run(start, *path, "--help")
@@ -87,11 +109,7 @@ def test_every_command_has_help(path: tuple[str, ...], start: Start) -> None:
 
 @pytest.mark.parametrize("path", commands(), ids=" ".join)
 def test_every_option_has_help(path: tuple[str, ...]) -> None:
-    command: click.Command = cli
-    for name in path:
-        assert isinstance(command, click.Group)
-        command = command.commands[name]
-    assert [o.opts for o in command.params if isinstance(o, click.Option) and not o.help] == []
+    assert [o.opts for o in reached(path).params if isinstance(o, click.Option) and not o.help] == []
 
 
 @pytest.mark.parametrize("group", [(), ("audit",), ("models",), ("train",)], ids=" ".join)

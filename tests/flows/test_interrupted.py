@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from ocr_core.library import Library
+from tests.conftest import PATIENCE_S
 
 PAGES = 20
 Start = Callable[..., subprocess.Popen[str]]
@@ -47,13 +48,13 @@ def archive(letters: Letters, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def undisturbed(archive: Path, start: Start, tmp_path_factory: pytest.TempPathFactory) -> Path:
     library = tmp_path_factory.mktemp("undisturbed") / "library"
     process = start("run", archive, "--library", library)
-    _, messages = process.communicate(timeout=400)
+    _, messages = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, messages
     assert len(pages(library)) == PAGES
     return library
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_killed_and_doubled_runs_end_like_an_undisturbed_one(
     archive: Path, undisturbed: Path, start: Start, tmp_path: Path
 ) -> None:
@@ -74,7 +75,7 @@ def test_killed_and_doubled_runs_end_like_an_undisturbed_one(
         process.wait()
         content(killed)  # readable at any moment
     process = start("run", archive, "--library", killed)
-    _, messages = process.communicate(timeout=400)
+    _, messages = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, f"seed {seed}: {messages}"
     assert pages(killed) == pages(undisturbed), f"seed {seed}"
     assert content(killed) == content(undisturbed), f"seed {seed}"
@@ -87,7 +88,7 @@ def test_killed_and_doubled_runs_end_like_an_undisturbed_one(
     both = tmp_path / "both"
     runs = [start("run", source, "--library", both) for source in (archive, half)]
     for process in runs:
-        _, messages = process.communicate(timeout=400)
+        _, messages = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == 0, messages
     assert pages(both) == pages(undisturbed)
     assert content(both) == content(undisturbed)
@@ -101,10 +102,20 @@ def test_ctrl_c_keeps_what_was_done(letters: Letters, start: Start, tmp_path: Pa
     while process.poll() is None and not (library / "_log" / "00000001.json").exists():
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
-    _, messages = process.communicate(timeout=240)
+    _, messages = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130, messages
     assert len(pages(library)) < 40
     assert _runs(library) == [("interrupted",)]
+
+
+def test_ctrl_c_is_no_trouble_while_the_command_line_starts(start: Start) -> None:
+    # Later each time, so that it strikes at many places.
+    for delay in range(1, 6):
+        process = start("doctor", "--help")
+        time.sleep(0.1 * delay)
+        process.send_signal(signal.SIGINT)
+        _, messages = process.communicate(timeout=PATIENCE_S)
+        assert "flows" not in messages
 
 
 def test_nothing_outlives_a_killed_run(archive: Path, start: Start, tmp_path: Path) -> None:
@@ -117,10 +128,10 @@ def test_nothing_outlives_a_killed_run(archive: Path, start: Start, tmp_path: Pa
                 family[" ".join(child.cmdline())] = child
     run.kill()
     # Nobody collects the dead run yet, as under a supervisor that first reads its output to the end.
-    _, alive = psutil.wait_procs(family.values(), timeout=30)
+    _, alive = psutil.wait_procs(family.values(), timeout=PATIENCE_S)
     assert len(family) > 2
     assert not alive
-    run.communicate(timeout=30)
+    run.communicate(timeout=PATIENCE_S)
 
 
 def _runs(library: Path) -> list[Any]:

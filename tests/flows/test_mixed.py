@@ -22,6 +22,7 @@ from ocr_core.records import Box, PageResult, Script
 from ocr_core.training.script import corpus, drawing
 from ocr_core.training.script.mixed import KINDS, draw_mixed_page, line_at
 from ocr_core.training.synthetic.drawing import Style, draw_text
+from tests.conftest import PATIENCE_S
 
 ARABIC_TEXT = (
     "الحمد لله رب العالمين والصلاة والسلام على سيدنا محمد",
@@ -93,7 +94,7 @@ def test_the_pages_are_known_to_be_mixed(read) -> None:  # type: ignore[no-untyp
 def pages_to_do(start: Start, library: Path, *arguments: str) -> int:
     plain = ("run", library.parent / "pages", "--library", library, "--collection", "mixed")
     process = start(*plain, "--dry-run", "--json", *arguments)
-    out, messages = process.communicate(timeout=60)
+    out, messages = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, messages
     return int(json.loads(out)["pages_to_do"])
 
@@ -110,7 +111,7 @@ def test_a_collection_may_say_its_script_and_the_command_line_has_the_last_word(
 
     marker.write_text(plain + '[settings.collections.mixed]\nscrpt = "arabic"\n', "utf-8")
     process = start("run", library.root.parent / "pages", "--library", library.root, "--dry-run")
-    _, messages = process.communicate(timeout=60)
+    _, messages = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, "scrpt" in messages, "warraq.toml" in messages) == (5, True, True)
 
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from uuid import uuid4
 
 import psutil
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.settings import PREFECT_SERVER_DATABASE_CONNECTION_URL
 from prefect.states import Cancelling, Crashed, Pending, Running
+from sqlalchemy import make_url
 
-from flows.shards.orphans import BEATS_MISSED, SECONDS_BETWEEN_BEATS, Orphans
+from flows.shards.orphans import BEATS_MISSED, BEATS_MORE, SECONDS_TO_CLAIM, Orphans
 from flows.shards.pools import ensure_reading, readings
 from flows.shards.watched import WatchedReader
 from flows.shards.worker import ReadingWorker
@@ -64,11 +69,12 @@ def test_a_silent_worker_loses_its_shard_and_no_other_does(client: SyncPrefectCl
     lost = taken(client, pool, "silent", Running())
     taken(client, pool, "lively", Running())
     assert orphans.living(client) == {"silent", "lively"}
-    for _ in range(BEATS_MISSED):
+    for _ in range(BEATS_MISSED + 1 + BEATS_MORE):
         clock.now += BEAT
         beat(client, pool, "lively")
         assert orphans.release(client) == []
-    clock.now += 1
+    clock.now += BEAT
+    beat(client, pool, "lively")
     assert [run.id for run in orphans.release(client)] == [lost.id]
     assert orphans.living(client) == {"lively"}
     state = client.read_flow_run(lost.id).state
@@ -79,6 +85,45 @@ def test_a_silent_worker_loses_its_shard_and_no_other_does(client: SyncPrefectCl
     assert orphans.living(client) == {"silent", "lively"}
 
 
+def test_a_watcher_that_stood_still_has_heard_no_silence(client: SyncPrefectClient, pool: str) -> None:
+    clock = Clock()
+    orphans = Orphans(pool, clock)
+    beat(client, pool, "slow")
+    taken(client, pool, "slow", Running())
+    for _ in range(BEATS_MISSED):
+        clock.now += 3600
+        assert orphans.release(client) == []
+        assert orphans.living(client) == {"slow"}
+
+
+def test_a_server_that_records_nothing_has_heard_no_silence(client: SyncPrefectClient, pool: str) -> None:
+    clock = Clock()
+    orphans = Orphans(pool, clock)
+    beat(client, pool, "lively")
+    taken(client, pool, "lively", Running())
+    assert orphans.release(client) == []
+    address = make_url(PREFECT_SERVER_DATABASE_CONNECTION_URL.value())
+    with closing(sqlite3.connect(str(address.database))) as database, ThreadPoolExecutor(1) as beside:
+        database.execute("BEGIN IMMEDIATE")  # reading goes on, nobody can write
+        for _ in range(BEATS_MISSED):
+            clock.now += BEAT
+            assert orphans.release(client) == []
+        clock.now += BEAT
+        released = beside.submit(orphans.release, client)
+        with pytest.raises(TimeoutError):
+            released.result(timeout=1)
+        clock.now += BEATS_MORE * BEAT
+        database.rollback()
+        assert released.result() == []
+    clock.now += BEAT
+    assert orphans.release(client) == []
+    assert orphans.living(client) == set()
+    beat(client, pool, "lively")
+    clock.now += BEAT
+    assert orphans.release(client) == []
+    assert orphans.living(client) == {"lively"}
+
+
 def test_a_shard_whose_worker_died_before_it_gave_its_name_is_released(
     client: SyncPrefectClient, pool: str
 ) -> None:
@@ -86,7 +131,7 @@ def test_a_shard_whose_worker_died_before_it_gave_its_name_is_released(
     orphans = Orphans(pool, clock)
     run = taken(client, pool, None, Pending())
     assert orphans.release(client) == []
-    clock.now += BEATS_MISSED * SECONDS_BETWEEN_BEATS + 1
+    clock.now += SECONDS_TO_CLAIM + 1
     assert [lost.id for lost in orphans.release(client)] == [run.id]
 
 

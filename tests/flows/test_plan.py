@@ -87,7 +87,7 @@ def test_the_reader_of_english_lines_makes_pages_stale(tmp_path: Path) -> None:
     before, after = (fingerprints_for(chosen, engines) for engines in (usual, other))
     assert before.of([Script.LATIN]) != after.of([Script.LATIN])
     assert before.of([]) == after.of([])
-    with pytest.raises(UsageError, match="no line reader 'nobody'"):
+    with pytest.raises(UsageError, match="No line reader 'nobody'"):
         engines_for(chosen.model_copy(update={"english": "nobody"}))
 
 

@@ -16,7 +16,7 @@ from ocr_core.records import Failure, PageRef, SourceFile, page_id
 from ocr_core.sources import ReadSettings
 from tasks.pool import PagePool, Prepared
 from tests import faults
-from tests.conftest import ROOT
+from tests.conftest import PATIENCE_S, ROOT
 
 
 def unit(name: str, pages: int = 1) -> list[PageRef]:
@@ -65,7 +65,7 @@ def test_whoever_waits_for_pages_is_freed_when_the_pool_ends() -> None:
         for thread in waiting:
             thread.start()
     for thread in waiting:
-        thread.join(timeout=20)
+        thread.join(timeout=PATIENCE_S)
     assert sorted(freed) == ["b", "c", "hang"]
 
 
@@ -86,4 +86,4 @@ def test_a_hanging_page_does_not_outlive_a_killed_run() -> None:
     assert run.stdout is not None
     assert run.stdout.readline() == "hangs\n"
     run.kill()
-    run.communicate(timeout=30)  # returns when the last process that could still write has ended
+    run.communicate(timeout=PATIENCE_S)  # returns when the last process that could still write has ended

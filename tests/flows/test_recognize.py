@@ -11,12 +11,14 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.conftest import PATIENCE_S
+
 Start = Callable[..., subprocess.Popen[str]]
 
 
 def run(start: Start, *arguments: str | Path) -> tuple[int, str, str]:
     process = start(*arguments)
-    out, messages = process.communicate(timeout=120)
+    out, messages = process.communicate(timeout=PATIENCE_S)
     return process.returncode, out, messages
 
 

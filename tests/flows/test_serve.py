@@ -13,6 +13,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from ocr_core.library import Library
+from tests.conftest import PATIENCE_S
 from tests.library.make import document, result
 
 Start = Callable[..., subprocess.Popen[str]]
@@ -30,17 +31,18 @@ def test_it_serves_this_machine_until_it_is_interrupted(library: Path, start: St
     process = start("serve", library, "--port", "0")
     assert process.stdout is not None
     address = process.stdout.readline().strip()
-    with urlopen(address, timeout=30) as answer:  # a connection that stays open does not hold up the end
+    with urlopen(address, timeout=PATIENCE_S) as answer:
         assert b"Dear Sir" not in answer.read() and answer.status == 200
-    with urlopen(address + "search?q=dear", timeout=30) as answer:
+    with urlopen(address + "search?q=dear", timeout=PATIENCE_S) as answer:
         assert b"Sir" in answer.read()
     with pytest.raises(HTTPError, match="421"):
-        urlopen(Request(address, headers={"Host": "evil.example"}), timeout=30)
+        urlopen(Request(address, headers={"Host": "evil.example"}), timeout=PATIENCE_S)
     port = int(address.rstrip("/").rpartition(":")[2])
     assert f"0100007F:{port:04X}" in Path("/proc/net/tcp").read_text()  # 127.0.0.1 and nothing else
+    # A connection that stays open does not hold up the end.
     held = socket.create_connection(("127.0.0.1", port))
     process.send_signal(signal.SIGINT)
-    out, messages = process.communicate(timeout=30)
+    out, messages = process.communicate(timeout=PATIENCE_S)
     held.close()
     assert (process.returncode, out) == (130, "")
     assert "only read" in messages and messages.endswith("Stopped.\n") and "Traceback" not in messages
@@ -53,5 +55,5 @@ def test_exit_codes(arguments: list[str], code: int, library: Path, start: Start
     with socket.create_server(("127.0.0.1", 0)) as taken:
         words = {"MISSING": tmp_path, "LIBRARY": library, "TAKEN": str(taken.getsockname()[1])}
         process = start("serve", *(words.get(word, word) for word in arguments))
-        _, messages = process.communicate(timeout=60)
+        _, messages = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == code and "Traceback" not in messages, messages

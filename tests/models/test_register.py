@@ -53,7 +53,7 @@ def test_a_card_comes_back_as_written(folder: Path) -> None:
 
 
 def test_an_unknown_model_is_named_with_what_there_is(folder: Path) -> None:
-    with pytest.raises(ModelError, match="no packaged model 'n'; there are: m"):
+    with pytest.raises(ModelError, match="No packaged model 'n'; there are: m"):
         card_of("n", folder)
 
 

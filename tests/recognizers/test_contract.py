@@ -115,14 +115,14 @@ def test_transcripts_are_whole(engine: Recognizer) -> None:
 
 def test_a_name_that_is_not_registered_is_refused() -> None:
     with pytest.raises(
-        UsageError, match=r"no line reader 'nobody'\s+Choose one of: crnn-ar, crnn-latin, crnn-published"
+        UsageError, match=r"No line reader 'nobody'\.\s+Choose one of: crnn-ar, crnn-latin, crnn-published"
     ):
         load_reader("nobody")
 
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:", "cuda:x", "cpu:0", ""])
 def test_a_device_of_no_known_name_is_refused(device: str) -> None:
-    with pytest.raises(UsageError, match="no device"):
+    with pytest.raises(UsageError, match="No device"):
         load_reader("crnn-latin", device=device)
 
 

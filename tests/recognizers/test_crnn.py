@@ -181,5 +181,5 @@ def test_a_language_model_without_settings_is_refused(folder: Path, tmp_path: Pa
         _write_language(tmp_path, settings=settings)
         with pytest.raises(ModelError, match="how to search"):
             CrnnRecognizer.load("tiny", folder=tmp_path, decoding="beam", language_model="words")
-    with pytest.raises(ModelError, match="no packaged model"):
+    with pytest.raises(ModelError, match="No packaged model"):
         CrnnRecognizer.load("tiny", folder=folder, decoding="beam")

@@ -75,11 +75,14 @@ def test_hidden_files_and_sidecars_are_left_out_with_a_reason(tmp_path: Path) ->
     image(tmp_path / "__MACOSX" / "4.png")
     for name in ("1.xml", "1.gt.txt", "Thumbs.db", "notes.json", "a.docx", "scan.djvu", "b.djvu"):
         (tmp_path / name).write_bytes(b"PK\x03\x04" + bytes(20))
+    image(tmp_path / "library" / "images" / "5.png")
+    (tmp_path / "library" / "warraq.toml").touch()
     result = discover([tmp_path])
     assert [file.source_path for file in result.files] == ["1.png"] and not result.failures
     left_out = dict(result.left_out)
+    assert left_out.pop("library") == "a Warraq library"
     assert left_out[".2.png"] == left_out[".trash"] == "hidden"
-    assert left_out["1.xml"] == left_out["1.gt.txt"] == "sidecar"
+    assert left_out["1.xml"] == left_out["1.gt.txt"] == "text or data beside the pages"
     assert "ddjvu" in left_out["scan.djvu"]
     assert set(left_out) == {".2.png", ".trash", "__MACOSX", "1.xml", "1.gt.txt", "Thumbs.db", "notes.json",
                              "a.docx", "scan.djvu", "b.djvu"}  # fmt: skip
@@ -387,6 +390,8 @@ def test_a_mixed_folder_accounts_for_everything(tmp_path: Path, raw_pdf: Bytes, 
     bad = {(r.source_path, r.page_number): r for r in results if isinstance(r, Failure)}
     assert ("half.jpg", 1) in bad and bad["half.jpg", 1].kind == "truncated"
     assert {path for path, _ in bad} == {"half.jpg", "broken chain.tif"}
+    last = max(key for key in bad if key[0] == "broken chain.tif")
+    assert bad[last].kind == "truncated" and "others may have followed" in bad[last].message
     assert all(r.stage is Stage.READ and r.page_id and r.doc_id and r.remedy for r in bad.values())
     assert len(results) - len(bad) == 5 + 3 + 2 + sum(
         not isinstance(r, Failure) and r.page.source.source_path == "broken chain.tif" for r in results

@@ -155,7 +155,7 @@ def test_without_a_line_to_train_on_nothing_is_begun(
 ) -> None:
     # Document c alone has no character three times but the letters a, d and e.
     corpus = settings.corpora[0].model_copy(update={"dev": held_out})
-    with pytest.raises(NothingToDo, match="no line to train on"):
+    with pytest.raises(NothingToDo, match="No line to train on"):
         train_crnn(settings.model_copy(update={"corpora": (corpus,)}))
 
 

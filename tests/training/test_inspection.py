@@ -64,7 +64,7 @@ def test_finds_every_form_of_data(tmp_path: Path, letters: Path) -> None:
 
 
 def test_nothing_or_damaged_data_is_said(tmp_path: Path) -> None:
-    with pytest.raises(NothingToDo, match="no ground truth"):
+    with pytest.raises(NothingToDo, match="No ground truth"):
         corpora_of(tmp_path)
     (tmp_path / "a.parquet").write_bytes(b"PAR1")
     with pytest.raises(UsageError, match=r"a\.parquet"):

@@ -97,10 +97,10 @@ def test_a_language_model_is_made_of_texts_as_they_stand(arabic_font: Path, tmp_
 
 def test_missing_text_and_missing_fonts_are_told(tmp_path: Path) -> None:
     wanted = SyntheticSettings(lines=1, fonts=tmp_path, processes=1)
-    with pytest.raises(UsageError, match="no text"):
+    with pytest.raises(UsageError, match="No text"):
         list(synthetic_lines(tmp_path / "none.txt", wanted, 1))
     (tmp_path / "text.txt").write_text("كتاب", "utf-8")
-    with pytest.raises(UsageError, match="no Arabic font"):
+    with pytest.raises(UsageError, match="No Arabic font"):
         list(synthetic_lines(tmp_path / "text.txt", wanted, 1))
 
 

@@ -217,7 +217,7 @@ def test_adapters_begin_at_nothing_and_merge_into_what_they_were() -> None:
 
 def test_adapters_that_cannot_be_are_refused() -> None:
     net = Net()
-    for pattern, message in ((r"body\.7", "no layer of the model matches"), ("(", "is no pattern")):
+    for pattern, message in ((r"body\.7", "No layer of the model matches"), ("(", "is no pattern")):
         with pytest.raises(UsageError, match=message):
             adapt(net, pattern, rank=2, alpha=4)
     adapt(net, "eye", rank=2, alpha=4)

@@ -220,14 +220,14 @@ def _search_settings(card: ModelCard) -> tuple[BeamSettings, float, float]:
         return BeamSettings(width=int(values["beam"])), values["alpha"], values["beta"]
     except (KeyError, ValueError) as error:
         raise ModelError(
-            f"the card of {card.name} does not say how to search: {error}",
+            f"The card of {card.name} does not say how to search: {error}",
             remedy="Take a language model made by `warraq train ngram`.",
         ) from error
 
 
 def _search_of(language: NgramModel, charset: Charset) -> tuple[BeamSettings, CharacterModel]:
     if language.card is None:
-        raise ModelError("a language model without a card", remedy="Load it with NgramModel.load.")
+        raise ModelError("A language model without a card", remedy="Load it with NgramModel.load.")
     settings, alpha, beta = _search_settings(language.card)
     return settings, CharacterModel(language, charset, alpha, beta)
 

@@ -24,9 +24,9 @@ class Charset:
 
     def __post_init__(self) -> None:
         if len(set(self.characters)) != len(self.characters) or not self.characters:
-            raise ModelError("a character table is empty or names a character twice", remedy=_REMEDY)
+            raise ModelError("A character table is empty or names a character twice", remedy=_REMEDY)
         if unicodedata.normalize("NFC", self.characters) != self.characters:
-            raise ModelError("a character table is not in NFC", remedy=_REMEDY)
+            raise ModelError("A character table is not in NFC", remedy=_REMEDY)
 
     @classmethod
     def of(cls, texts: Iterable[str], least: int = 1) -> Charset:

@@ -279,4 +279,4 @@ def _check(alphabet: str, levels: tuple[Level, ...]) -> None:
             problem = f"its probabilities of n-grams of length {number + 1} sum to more than one"
             break
     if problem:
-        raise ModelError(f"a language model is damaged: {problem}", remedy=_REMEDY)
+        raise ModelError(f"A language model is damaged: {problem}", remedy=_REMEDY)

@@ -68,7 +68,7 @@ def read_checkpoint(path: Path, characters: str | None = None) -> Checkpoint:
         table, blank = _table(values, path.name)
     if len(table) != CLASSES - 1:
         raise ModelError(
-            f"a table of {len(table)} characters; the published network has {CLASSES - 1}",
+            f"A table of {len(table)} characters; the published network has {CLASSES - 1}",
             remedy=_TABLE_REMEDY,
         )
     charset = Charset("".join(table))

@@ -174,5 +174,5 @@ def _ends(generation: Any, tokenizer: Any, values: dict[str, Any]) -> frozenset[
             int(token) for token in (source if isinstance(source, list) else [source]) if token is not None
         }
     if not found:
-        raise ModelError("the model does not say which token ends a text", remedy=_REMEDY)
+        raise ModelError("The model does not say which token ends a text", remedy=_REMEDY)
     return frozenset(found)

@@ -82,7 +82,7 @@ class VllmWriter:
             from vllm.sampling_params import RepetitionDetectionParams
         except ImportError as error:
             raise MissingDependency(
-                f"the backend vllm cannot be imported: {first_line(error)}",
+                f"The backend vllm cannot be imported: {first_line(error)}",
                 remedy="Install it as docs/workers.md says, or leave out --vlm backend=vllm.",
             ) from error
         try:

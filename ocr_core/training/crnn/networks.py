@@ -133,7 +133,7 @@ def _bytes_of(init: str) -> bytes:
         data = path.read_bytes()
     except OSError as error:
         raise ModelError(
-            f"the weights to begin with cannot be read: {error}", remedy="Correct network.init."
+            f"The weights to begin with cannot be read: {error}", remedy="Correct network.init."
         ) from error
     card = path.with_suffix(".json")
     if card.exists() and read_card(card).sha256 != sha256_of(path):

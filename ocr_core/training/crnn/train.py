@@ -201,7 +201,7 @@ def _text_of(path: Path) -> str:
 def _nothing(cache: LineCache) -> NothingToDo:
     train, dev = len(cache.rows("train")), len(cache.rows("dev"))
     return NothingToDo(
-        f"no line to train on: {dev} lines are held out, {train} have a character that occurs fewer than {LEAST} times",
+        f"No line to train on: {dev} lines are held out, {train} have a character that occurs fewer than {LEAST} times",
         remedy="Look at the data with `warraq train inspect`, and at `path`, `document`, `dev` and `dev_fraction` of "
         "the corpora in the configuration.",
     )

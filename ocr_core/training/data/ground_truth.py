@@ -41,6 +41,11 @@ def read_pages(folder: Path) -> Iterator[TruthPage]:
     Raises:
         UsageError: the folder is missing, or a file is neither PAGE nor ALTO.
     """
+    if not folder.exists():
+        raise UsageError(
+            f"There is no {folder}.",
+            remedy="Name the folder that the paths of the data start from: --data FOLDER.",
+        )
     pages = find_pages([folder])
     bare = [page.name for page in pages if page.image is None]
     if bare:

@@ -100,7 +100,7 @@ def corpora_of(folder: Path) -> tuple[CorpusSettings, ...]:
         ]
     if not found:
         raise NothingToDo(
-            f"no ground truth in {folder}",
+            f"No ground truth in {folder}",
             remedy="Give a folder of PAGE or ALTO files with their images, of *.png with *.gt.txt, or of Parquet files.",
         )
     return tuple(found)
@@ -129,7 +129,7 @@ def inspect_corpora(
             report.examples[place] = sample
     if not report.samples:
         raise NothingToDo(
-            "there is no transcribed line in this data", remedy="Look at the paths of the corpora."
+            "There is no transcribed line in this data", remedy="Look at the paths of the corpora."
         )
     far = _outlying(report)[:outliers]
     wanted = {number: reason for reason, number in far}

@@ -103,7 +103,7 @@ def train_ngram(settings: NgramSettings, folder: Path, data: Path | None = None)
     lines = [line for corpus in train.values() for line in corpus]
     if not lines:
         raise UsageError(
-            "no lines to train a language model on", remedy="Check the corpora of the configuration."
+            "No lines to train a language model on", remedy="Check the corpora of the configuration."
         )
     prose = {text.name: _prose(text, reader.data / text.path) for text in settings.prose}
     model = estimate(
@@ -159,7 +159,7 @@ def split_texts(
     unknown = set(shares) - {c.name for c in reader.corpora}
     if unknown or not all(0 <= share <= 1 for share in shares.values()):
         raise UsageError(
-            f"shares of corpora must be 0..1 of known corpora; unknown: {', '.join(sorted(unknown)) or 'none'}",
+            f"Shares of corpora must be 0..1 of known corpora; unknown: {', '.join(sorted(unknown)) or 'none'}",
             remedy="Correct the training configuration.",
         )
     train: dict[str, list[str]] = {}

@@ -41,7 +41,7 @@ def synthetic_pages(settings: PageTrainSettings) -> Iterator[tuple[GreyImage, li
     text = (settings.data / wanted.text).read_text("utf-8").splitlines()
     if not files or not fonts:
         raise UsageError(
-            f"no layouts below {wanted.layouts} or no Arabic fonts below {wanted.fonts}",
+            f"No layouts below {wanted.layouts} or no Arabic fonts below {wanted.fonts}",
             remedy="Correct [synthetic] in the training configuration, or take it out.",
         )
     order = rng.permutation(len(files))

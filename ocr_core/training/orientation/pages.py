@@ -35,7 +35,7 @@ def latin_pages(settings: OrientationTrainSettings) -> Iterator[GreyImage]:
     words = [w for w in words if w.isascii()]
     if not fonts or not words:
         raise UsageError(
-            f"no text in the corpora or no Latin fonts below {settings.synthetic.fonts}",
+            f"No text in the corpora or no Latin fonts below {settings.synthetic.fonts}",
             remedy="Set latin_pages = 0 in the training configuration.",
         )
     for number in range(settings.latin_pages):

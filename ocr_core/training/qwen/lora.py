@@ -43,7 +43,7 @@ class Adapted(nn.Module):
         weight = self.base.weight.float() + self.scale * (self.up @ self.down)
         if not bool(torch.isfinite(weight).all()):
             raise ModelError(
-                "the adapters hold values that are no numbers", remedy="Train with a lower rate."
+                "The adapters hold values that are no numbers", remedy="Train with a lower rate."
             )
         self.base.weight.data = weight.to(self.base.weight.dtype)
         return self.base
@@ -66,7 +66,7 @@ def adapt(model: nn.Module, layers: str, *, rank: int, alpha: float, dropout: fl
         assert isinstance(layer, nn.Linear)
         model.set_submodule(name, Adapted(layer, rank, alpha, dropout))
     if not names:
-        raise UsageError(f"no layer of the model matches {layers!r}", remedy="Correct `adapters.layers`.")
+        raise UsageError(f"No layer of the model matches {layers!r}", remedy="Correct `adapters.layers`.")
     return len(names)
 
 

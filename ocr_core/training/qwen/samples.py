@@ -144,6 +144,6 @@ def samples_of(settings: QwenLoraSettings, tokens_of: Callable[[str], int]) -> t
     for samples in found:
         if not samples.rows("train"):
             raise UsageError(
-                f"there is no {samples.kind} to train on", remedy="Correct the corpora of the configuration."
+                f"There is no {samples.kind} to train on", remedy="Correct the corpora of the configuration."
             )
     return tuple(found)

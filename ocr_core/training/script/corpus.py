@@ -74,7 +74,7 @@ def corpus_lines(corpus: ScriptCorpusSettings, data: Path) -> Iterator[RealLine]
     path = data / corpus.path
     if not path.exists():
         raise UsageError(
-            f"no data {path}", remedy="Correct `data` or the corpus in the training configuration."
+            f"No data {path}", remedy="Correct `data` or the corpus in the training configuration."
         )
     if corpus.format == "parquet":
         yield from _parquet_lines(path, corpus)

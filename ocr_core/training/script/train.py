@@ -86,7 +86,7 @@ def gather_material(settings: ScriptTrainSettings, real: Sequence[RealLine]) -> 
     arabic = [font for font in arabic if not font.name.startswith(synthetic.held_fonts)]
     if not arabic or not latin:
         raise UsageError(
-            f"no fonts below {synthetic.fonts}", remedy="Install Arabic fonts or name their folder."
+            f"No fonts below {synthetic.fonts}", remedy="Install Arabic fonts or name their folder."
         )
     return Material(
         tuple(arabic),
@@ -107,7 +107,7 @@ def arabic_lines(settings: ScriptTrainSettings, *, held: bool) -> tuple[str, ...
     """
     path = settings.data / settings.synthetic.text
     if not path.is_file():
-        raise UsageError(f"no text {path}", remedy="Correct `synthetic.text` in the training configuration.")
+        raise UsageError(f"No text {path}", remedy="Correct `synthetic.text` in the training configuration.")
     lines = (" ".join(line.replace("#", " ").split()) for line in path.read_text("utf-8").splitlines())
     return tuple(line for line in lines if line and (zlib.crc32(line.encode()) % _HELD_TEXT == 0) == held)
 

@@ -156,7 +156,7 @@ def draw_on_baseline(text: str, font: Path, rng: np.random.Generator, style: Sty
     """
     if not features.check("raqm"):
         raise MissingDependency(
-            "this Pillow cannot shape Arabic (no raqm)",
+            "This Pillow cannot shape Arabic (no raqm)",
             remedy="Install the Pillow wheel from PyPI (pip install --force-reinstall pillow), or libraqm0.",
         )
     face = _face(font, style.size)

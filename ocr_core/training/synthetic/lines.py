@@ -89,7 +89,7 @@ def synthetic_texts(path: Path, settings: SyntheticSettings, seed: int) -> Itera
 def _existing(path: Path) -> Path:
     if not path.exists():
         raise UsageError(
-            f"no text {path}", remedy="Check the path of the corpus in the training configuration."
+            f"No text {path}", remedy="Check the path of the corpus in the training configuration."
         )
     return path
 
@@ -135,7 +135,7 @@ def _fonts(root: Path, script: str) -> tuple[tuple[Path, ...], tuple[Path, ...]]
     found = find_fonts(root, writing.sample, exclude=writing.unwanted)
     found = [f for f in found if not writing.rtl or joins(f)]
     if not found:
-        raise UsageError(f"no {writing.name} font below {root}", remedy=writing.remedy)
+        raise UsageError(f"No {writing.name} font below {root}", remedy=writing.remedy)
     book = tuple(f for f in found if f.name.startswith(writing.book_faces))
     return book, tuple(f for f in found if f not in book)
 

@@ -103,7 +103,7 @@ def _start(settings: TrocrSettings) -> _Run:
     settings.run.folder.mkdir(parents=True, exist_ok=True)
     cache = LineCache(prepare(settings))
     if not cache.rows("train"):
-        raise UsageError("there is no line to train on", remedy="Correct the corpora of the configuration.")
+        raise UsageError("There is no line to train on", remedy="Correct the corpora of the configuration.")
     loaded = load_folder(model_folder(settings.init))
     loaded.steps = settings.steps
     name = settings.run.device
@@ -146,7 +146,7 @@ def _largest_batch(run: _Run) -> int:
         run.optimiser.zero_grad()
         torch.cuda.empty_cache()
     raise UsageError(
-        "no line fits into the memory of the GPU", remedy="Take run.device = 'cpu', or another GPU."
+        "No line fits into the memory of the GPU", remedy="Take run.device = 'cpu', or another GPU."
     )
 
 
