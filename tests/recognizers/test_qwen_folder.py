@@ -144,7 +144,7 @@ def test_a_pulled_model_is_held_to_its_files(
     tiny_qwen: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WARRAQ_MODELS", str(tmp_path / "models"))
-    with pytest.raises(ModelError, match=r"not on this machine\s+Run `warraq models pull qwen-vl-arabic`"):
+    with pytest.raises(ModelError, match=r"not on this machine\.\s+Run `warraq models pull qwen-vl-arabic`"):
         load_qwen(QwenSettings())
     card = pull_qwen(source=tiny_qwen)
     folder = tmp_path / "models" / "qwen-vl-arabic"

@@ -99,7 +99,7 @@ def test_a_share_takes_part_of_the_lines_and_always_the_same(settings: TrainSett
     assert part == split_texts(settings, {"letters": 0.6})[0]["letters"]
     assert set(part) <= set(whole)
     for wrong in ({"leters": 0.5}, {"letters": 1.5}):
-        with pytest.raises(UsageError, match="shares"):
+        with pytest.raises(UsageError, match="Shares"):
             split_texts(settings, wrong)
 
 

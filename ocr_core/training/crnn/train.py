@@ -193,7 +193,7 @@ def _text_of(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
-            f"the text {path} cannot be read: {error}",
+            f"The text {path} cannot be read: {error}.",
             remedy="Set augment.compose_text to a UTF-8 text file.",
         ) from error
 
