@@ -243,6 +243,8 @@ def test_a_share_of_the_weights_to_begin_with_is_retained(
             torch.testing.assert_close(initial[name], value)
             torch.testing.assert_close(mean[name], 0.75 * trained[name] + 0.25 * value)
     assert not torch.equal(trained["stem.0.weight"], begun["stem.0.weight"])
+    card = read_card(tmp_path / "0.25" / "others" / "onward" / "onward-1.json")
+    assert card.notes.startswith("Trained on from tiny-1.safetensors, 25% of it retained. ")
 
 
 def test_nothing_is_retained_where_a_run_begins_with_chance(settings: TrainSettings) -> None:

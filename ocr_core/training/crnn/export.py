@@ -61,7 +61,8 @@ def export_run(
 def _beginning(settings: TrainSettings) -> str:
     n = settings.network
     frozen = ", its convolutions left as they were" if n.freeze else ""
-    return f"Trained on from {Path(n.init).name}{frozen}. " if n.init else ""
+    retained = f", {n.retain:.0%} of it retained" if n.retain else ""
+    return f"Trained on from {Path(n.init).name}{frozen}{retained}. " if n.init else ""
 
 
 def _measured_on(settings: TrainSettings) -> str:
