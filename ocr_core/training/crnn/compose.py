@@ -31,7 +31,8 @@ _WHOLE = 0.7
 """How often a word that stands in the lines is taken as it stands, and not composed."""
 _TRIES = 6
 """Pieces that are looked at for one with ink about as dark."""
-_MOST_SKIPPED = 200
+_MOST_WORDS = 200
+"""Words of the text that are looked at for one line, most of which may be left out as common."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ class _Hand:
         pieces = [piece(line, None, line.left, "")]
         texts: list[str] = []
         at, filled = int(rng.integers(len(self.tokens))), 2 * line.left
-        for _ in range(_MOST_SKIPPED):
+        for _ in range(_MOST_WORDS):
             text = self.tokens[at % len(self.tokens)]
             at += 1
             if rng.random() >= self._kept[text]:

@@ -46,7 +46,7 @@ class AugmentSettings(Settings):
             `network.init` finds the spaces.
         compose: share of the lines of corpora with `one_hand` that are composed of words and letters of others (see
             `training.crnn.compose`), in sentences of `compose_text`; what is left may be spliced.
-        compose_text: a text file, relative to `data`.
+        compose_text: a text file, or a folder of them, relative to `data`.
     """
 
     geometry: float = Field(1.0, ge=0, le=3)

@@ -31,8 +31,8 @@ def joined(line: CachedLine, pieces: Sequence[Piece], text: str) -> CachedLine:
     rows = len(line.pixels)
     bright = _paper(pieces[0].pixels)
     pixels = [_as_high(pieces[0].pixels, rows, 255)]
-    for piece in pieces[1:]:
-        scaled = piece.pixels.astype(np.float32) * (bright / max(_paper(piece.pixels), 1.0))
+    for further in pieces[1:]:
+        scaled = further.pixels.astype(np.float32) * (bright / max(_paper(further.pixels), 1.0))
         pixels.append(_as_high(np.clip(scaled, 0, 255).astype(np.uint8), rows, 255))
     masks = [p.mask for p in pieces]
     whole = None

@@ -7,12 +7,11 @@ import math
 import time
 from collections import Counter
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from ocr_core.errors import NothingToDo, UsageError
+from ocr_core.errors import NothingToDo
 from ocr_core.recognizers.decoding.charset import Charset
 from ocr_core.recognizers.device import torch_device
 from ocr_core.training.calibrate import Calibration, calibrate
@@ -31,6 +30,7 @@ from ocr_core.training.crnn.splice import Splicer
 from ocr_core.training.data.cache import LineCache, prepare
 from ocr_core.training.metrics import ErrorRates, error_rates
 from ocr_core.training.optimisation import update_average
+from ocr_core.training.synthetic.prose import read_prose
 
 logger = logging.getLogger(__name__)
 
@@ -181,21 +181,11 @@ def _maker(run: _Run) -> LineMaker:
     if not augment.compose:
         return splicer
     hands = [c.name for c in settings.corpora if c.one_hand]
-    text = _text_of(settings.data / augment.compose_text)
+    text = " ".join(read_prose(settings.data / augment.compose_text))
     composer = Composer(run.cache, cuts, splicer, corpora=hands, text=text, probability=augment.compose)
     for hand, (words, new) in composer.vocabulary().items():
         logger.info("%s: %d words to compose lines of, %d of them new to it", hand, words, new)
     return composer
-
-
-def _text_of(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"The text {path} cannot be read: {error}.",
-            remedy="Set augment.compose_text to a UTF-8 text file.",
-        ) from error
 
 
 def _nothing(cache: LineCache) -> NothingToDo:

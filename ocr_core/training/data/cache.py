@@ -206,7 +206,9 @@ def prepare(settings: LineSources, *, drawn: bool = False, seed: int = 1) -> Pat
 
 def _what_cuts(corpus: CorpusSettings) -> str:
     """What the lines of a corpus depend on."""
-    others = {"share", "one_hand"} if corpus.format == "synthetic" else {"share", "one_hand", "synthetic"}
+    others = {"share", "one_hand"}
+    if corpus.format != "synthetic":
+        others.add("synthetic")
     return corpus.model_dump_json(exclude=others)
 
 
