@@ -17,12 +17,12 @@ from ocr_core.recognizers.crnn.network import Crnn, CrnnShape
 from ocr_core.recognizers.decoding.charset import Charset
 from ocr_core.recognizers.register import load_reader
 from ocr_core.training.checkpoints import CHECKPOINT
-from ocr_core.training.crnn.batches import make_batch
+from ocr_core.training.crnn.batches import Batch, make_batch
 from ocr_core.training.crnn.config import TrainSettings, load_config
 from ocr_core.training.crnn.curves import METRICS
 from ocr_core.training.crnn.evaluate import read_rows
 from ocr_core.training.crnn.export import package
-from ocr_core.training.crnn.gradients import Workers
+from ocr_core.training.crnn.gradients import Workers, disagreement
 from ocr_core.training.crnn.train import train_crnn
 from ocr_core.training.data.cache import LineCache, prepare
 from ocr_core.training.optimisation import one_cycle
@@ -63,6 +63,42 @@ def test_workers_share_a_batch_without_changing_its_gradient(settings: TrainSett
     assert len(results[0][1]) == len(results[1][1]) == len(list(network.parameters()))
     for one, two in zip(results[0][1], results[1][1], strict=True):
         torch.testing.assert_close(one, two, atol=2e-4, rtol=2e-3)
+
+
+def test_views_that_are_read_alike_do_not_disagree_and_others_do_within_their_frames() -> None:
+    logits = torch.zeros(5, 4, 3)  # two lines of two views
+    frames = torch.tensor([5, 5, 2, 2])
+    assert float(disagreement(logits, frames)) == 0
+    logits[3:, 2:, 1] = torch.tensor([4.0, -4.0])  # beyond the end of the second line
+    assert float(disagreement(logits, frames)) == 0
+    logits[1, 0] = torch.log(torch.tensor([0.5, 0.25, 0.25]))
+    logits[1, 1] = torch.log(torch.tensor([0.25, 0.5, 0.25]))
+    assert float(disagreement(logits, frames)) == pytest.approx(0.25 * math.log(2), rel=1e-5)
+
+
+def test_views_learn_from_each_other(settings: TrainSettings) -> None:
+    """The loss for a character is of both views; what they disagree in reaches every weight that reads."""
+    cache, charset = LineCache(prepare(settings)), Charset(" abcdef")
+    torch.manual_seed(0)
+    network = Crnn(CrnnShape(charset.classes, 32, (4, 4, 8, 8), 8, 1, dropout=0.0))
+    pair = make_batch(
+        cache, [0, 1, 6], charset, 32, settings.augment.model_copy(update={"hide": 0.3}), views=2
+    )
+    same = make_batch(cache, [0, 1, 6], charset, 32, views=2)
+    alone = make_batch(cache, [0, 1, 6], charset, 32)
+
+    def learnt(batch: Batch, weight: float) -> tuple[float, list[torch.Tensor]]:
+        changed = _with(_with(settings, "run", workers=1), "schedule", consistency=weight)
+        loss = Workers(network, changed).gradients(batch, (0,))
+        return loss, [p.grad.clone() for p in network.parameters() if p.grad is not None]
+
+    assert learnt(same, 0.5)[0] == pytest.approx(learnt(alone, 0)[0], rel=1e-4)
+    for one, two in zip(learnt(same, 0.5)[1], learnt(alone, 0)[1], strict=True):
+        torch.testing.assert_close(one, two, atol=2e-4, rtol=2e-3)
+    loss, gradients = learnt(pair, 0)
+    with_views = learnt(pair, 0.5)
+    assert with_views[0] == pytest.approx(loss, rel=1e-4)
+    assert any(not torch.allclose(a, b) for a, b in zip(gradients, with_views[1], strict=True))
 
 
 def test_a_run_that_was_cut_ends_like_one_that_was_not(settings: TrainSettings, tmp_path: Path) -> None:

@@ -62,10 +62,20 @@ def test_cache_holds_every_line_with_its_surroundings(settings: TrainSettings) -
 def test_distortions_repeat_with_their_seed_and_differ_without(settings: TrainSettings) -> None:
     line = LineCache(prepare(settings))[6]
     for strength in (AugmentSettings(probability=1), AugmentSettings(geometry=3, ink=3, probability=1)):
-        one, same, other = (distorted(line, 32, np.random.default_rng(s), strength) for s in (1, 1, 2))
+        one, same, other = (distorted(line, 32, np.random.default_rng(s), strength)[0] for s in (1, 1, 2))
         np.testing.assert_array_equal(one, same)
         assert one.shape[0] == 32
         assert one.shape != other.shape or bool((one != other).any())
+
+
+def test_views_of_a_line_differ_in_what_is_hidden_and_not_in_shape(settings: TrainSettings) -> None:
+    line = LineCache(prepare(settings))[6]
+    strength = AugmentSettings(probability=1, ink=0, hide=0.3)
+    one, two = distorted(line, 32, np.random.default_rng(1), strength, views=2)
+    assert one.shape == two.shape
+    both = (one < 255) & (two < 255)
+    np.testing.assert_array_equal(one[both], two[both])
+    assert bool((one != two).any())
 
 
 def test_bands_hide_about_their_share_of_a_line(settings: TrainSettings) -> None:
@@ -73,7 +83,10 @@ def test_bands_hide_about_their_share_of_a_line(settings: TrainSettings) -> None
     line = max((cache[r] for r in cache.rows("train")), key=lambda line: line.pixels.shape[1])
     open_, hidden = (
         np.concatenate(
-            [(distorted(line, 32, np.random.default_rng(s), strength) < 255).any(axis=0) for s in range(30)]
+            [
+                (distorted(line, 32, np.random.default_rng(s), strength)[0] < 255).any(axis=0)
+                for s in range(30)
+            ]
         ).mean()
         for strength in (
             AugmentSettings(probability=1, ink=1),

@@ -24,16 +24,24 @@ def plain(line: CachedLine, height: int) -> Grey:
     return even_out(np.asarray(cv2.resize(region, (width, height), interpolation=how), dtype=np.uint8))
 
 
-def distorted(line: CachedLine, height: int, rng: np.random.Generator, settings: AugmentSettings) -> Grey:
-    """The line with random borders, geometry and ink, `height` pixels high and of about its own width."""
+def distorted(
+    line: CachedLine, height: int, rng: np.random.Generator, settings: AugmentSettings, views: int = 1
+) -> list[Grey]:
+    """Views of a line with the same random borders and geometry, each with ink of its own and other letters hidden.
+
+    Returns:
+        As many images of one size, `height` pixels high and about as wide as the line.
+    """
     if rng.random() >= settings.probability:
-        return plain(line, height)
-    image = _bend(even_out(_bordered(line, rng)), line, height, rng, settings.geometry)
-    if settings.ink > 0:
-        image = _ink(image, rng, settings.ink)
-    if settings.hide > 0:
-        _hide(image, rng, settings.hide)
-    return image
+        return [plain(line, height)] * views
+    bent = _bend(even_out(_bordered(line, rng)), line, height, rng, settings.geometry)
+    images = []
+    for _ in range(views):
+        image = _ink(bent, rng, settings.ink) if settings.ink > 0 else bent.copy()
+        if settings.hide > 0:
+            _hide(image, rng, settings.hide)
+        images.append(image)
+    return images
 
 
 def _bordered(line: CachedLine, rng: np.random.Generator) -> Grey:

@@ -37,7 +37,7 @@ class Batch:
     """Lines ready for the network.
 
     Attributes:
-        images: float32 [B, 1, height, W], ink 1, ground 0, zero right of each line; W a multiple of 32.
+        images: float32 [B, views, height, W], ink 1, ground 0, zero right of each line; W a multiple of 32.
         widths: int64 [B], columns of each line.
         targets: int64 [sum of lengths], classes of all transcripts one after the other.
         lengths: int64 [B].
@@ -60,6 +60,23 @@ class Batch:
             torch.cat(targets),
             self.lengths[picked],
             self.rows[picked],
+        )
+
+    @property
+    def views(self) -> int:
+        """Pictures of each line (see `augment.distorted`)."""
+        return self.images.shape[1]
+
+    def by_view(self) -> Batch:
+        """Every view as a line of its own, those of a line one after the other."""
+        n = self.views
+        targets = torch.split(self.targets, self.lengths.tolist())
+        return Batch(
+            self.images.flatten(0, 1)[:, None],
+            self.widths.repeat_interleave(n),
+            torch.cat([t for t in targets for _ in range(n)]),
+            self.lengths.repeat_interleave(n),
+            tuple(row for row in self.rows for _ in range(n)),
         )
 
 
@@ -118,17 +135,17 @@ def make_batch(
     augment: AugmentSettings | None = None,
     seed: Sequence[int] = (0,),
     maker: LineMaker | None = None,
+    views: int = 1,
 ) -> Batch:
     """Cut, join anew, distort (unless `augment` is None) and stack lines; without a charset there are no targets."""
-    images: list[NDArray[np.uint8]] = []
+    images: list[Sequence[NDArray[np.uint8]]] = []
     targets: list[list[int]] = []
     for place, row in enumerate(rows):
         line = maker.line(row, np.random.default_rng([*seed, place, 1])) if maker else cache[row]
         if augment is None:
-            image = plain(line, height)
+            images.append([plain(line, height)] * views)
         else:
-            image = distorted(line, height, np.random.default_rng([*seed, place]), augment)
-        images.append(image)
+            images.append(distorted(line, height, np.random.default_rng([*seed, place]), augment, views))
         targets.append(charset.encode(line.text) if charset else [])
     stacked, widths = stack(images)
     lengths = torch.tensor([len(t) for t in targets])
@@ -141,13 +158,18 @@ def make_batch(
     )
 
 
-def stack(images: Sequence[NDArray[np.uint8]]) -> tuple[Tensor, Tensor]:
-    """Normalised lines (ground 255) of one height → float32 [B, 1, height, W] with ink 1, and their widths int64 [B]."""
-    widths = [i.shape[1] for i in images]
+def stack(lines: Sequence[Sequence[NDArray[np.uint8]]]) -> tuple[Tensor, Tensor]:
+    """Views of lines (ground 255), all of one height, those of a line of one width, as ink on nothing.
+
+    Returns:
+        float32 [B, views, height, W], and the widths int64 [B].
+    """
+    widths = [views[0].shape[1] for views in lines]
     columns = -(-max(widths) // _WIDTH_STEP) * _WIDTH_STEP
-    out = np.zeros((len(images), 1, images[0].shape[0], columns), np.float32)
-    for place, image in enumerate(images):
-        out[place, 0, :, : image.shape[1]] = 1 - image.astype(np.float32) / 255
+    out = np.zeros((len(lines), len(lines[0]), lines[0][0].shape[0], columns), np.float32)
+    for place, views in enumerate(lines):
+        for number, image in enumerate(views):
+            out[place, number, :, : image.shape[1]] = 1 - image.astype(np.float32) / 255
     return torch.from_numpy(out), torch.tensor(widths)
 
 
@@ -162,10 +184,11 @@ def epoch_batches(
     """(place, batch) of an epoch from place `first` on, made ahead in a thread of its own."""
     plan = plan_epoch(cache, settings, charset, epoch)
     height, augment = settings.network.height, settings.augment
+    views = 2 if settings.schedule.consistency else 1
 
     def make(place: int) -> Batch:
         seed = (settings.run.seed, epoch, place)
-        return make_batch(cache, plan[place], charset, height, augment, seed, maker)
+        return make_batch(cache, plan[place], charset, height, augment, seed, maker, views)
 
     with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
         waiting: list[Future[Batch]] = []

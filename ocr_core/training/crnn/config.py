@@ -73,6 +73,10 @@ class ScheduleSettings(Settings):
         lines, pixels: most lines and most padded columns of a batch: long lines come in small batches.
         short_epochs, short_columns: at first only lines of up to so many columns: CTC finds the alignment of short lines
             much sooner, and they are cheap.
+        auxiliary: weight of the loss of the auxiliary head.
+        consistency: if set, every line is shown in two views, with other ink and other letters hidden, and this is the
+            weight of their disagreement in the loss (see `training.crnn.gradients.disagreement`). A batch takes twice the
+            time.
     """
 
     kind: Literal["one-cycle", "plateau"] = "one-cycle"
@@ -94,6 +98,7 @@ class ScheduleSettings(Settings):
     clip: float = Field(5.0, gt=0)
     ema: float = Field(0.999, ge=0, lt=1)
     auxiliary: float = Field(0.3, ge=0, le=1)
+    consistency: float = Field(0.0, ge=0, le=2)
 
 
 class TrainSettings(Settings):

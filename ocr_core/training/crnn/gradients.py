@@ -25,6 +25,7 @@ class Workers:
         self._network = network
         self._precision = settings.run.precision
         self._auxiliary = settings.schedule.auxiliary
+        self._consistency = settings.schedule.consistency
         self._parameters = [p for p in network.parameters() if p.requires_grad]
         self._device = next(network.parameters()).device
         count = settings.run.workers if settings.run.device == "cpu" else 1
@@ -58,12 +59,16 @@ class Workers:
         replica.train()
         hold_frozen_norms(replica)
         device = self._device
+        views, part = part.views, part.by_view()
         seed_dropout(replica, torch.Generator(device).manual_seed(seed))
         with autocast(device, self._precision):
             logits, side = replica(part.images.to(device), part.widths.to(device))
         frames = frames_of(replica, part.widths)
-        loss = ctc_loss(logits, part, frames) / whole
-        total = loss if side is None else loss + self._auxiliary * ctc_loss(side, part, frames) / whole
+        characters = whole * views
+        loss = ctc_loss(logits, part, frames) / characters
+        total = loss if side is None else loss + self._auxiliary * ctc_loss(side, part, frames) / characters
+        if self._consistency:
+            total = total + self._consistency * disagreement(logits, frames) / whole
         trained = [p for p in replica.parameters() if p.requires_grad]
         return float(loss.detach()), torch.autograd.grad(total, trained)
 
@@ -79,6 +84,22 @@ def ctc_loss(logits: Tensor, batch: Batch, frames: Tensor) -> Tensor:
         logits.float().log_softmax(2), batch.targets.to(logits.device), frames, batch.lengths,
         reduction="sum", zero_infinity=True,
     )  # fmt: skip
+
+
+def disagreement(logits: Tensor, frames: Tensor) -> Tensor:
+    """How far two views of each line are read differently: the Kullback-Leibler divergence of each frame's distribution
+    from that of the other view, mean of both directions, summed over frames and lines; each view learns from the other,
+    which stands fast (Yao et al., "CR-CTC: Consistency Regularization on CTC for Improved Speech Recognition", ICLR 2025).
+
+    Args:
+        logits: [T, 2·B, classes], the views of a line one after the other.
+        frames: int [2·B].
+    """
+    likely = logits.float().log_softmax(2).unflatten(1, (-1, 2))  # [T, B, 2, classes]
+    other = likely.detach().flip(2)
+    apart = (other.exp() * (other - likely)).sum(3)  # [T, B, 2]
+    inside = torch.arange(len(logits), device=logits.device)[:, None] < frames[::2].to(logits.device)[None]
+    return (apart * inside[:, :, None]).sum() / 2
 
 
 def _replica(network: LineNetwork) -> LineNetwork:
