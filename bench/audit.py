@@ -4,9 +4,9 @@
     python bench/audit.py [--samples N] [--trials N] [--only coverage|methods|drift] [--seed N]
 
 All data are synthetic; their true rates are known. `coverage`: a library of noised texts, samples drawn by
-`ocr_core.audit.draw` as the command draws them. `methods`: kinds of intervals on pages whose error rates follow Beta
-distributions. `drift`: two samples of ten collections of 2,000 lines, in one of which a point was added, and of 400 lines
-without any change.
+`ocr_core.audit.sampling.draw` as the command draws them. `methods`: kinds of intervals on pages whose error rates follow
+Beta distributions. `drift`: two samples of ten collections of 2,000 lines, in one of which a point was added, and of 400
+lines without any change.
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ from scipy import stats
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ocr_core.audit.draw import Design, draw_from, read_frame
-from ocr_core.audit.drift import compare
-from ocr_core.audit.intervals import Clusters, interval
-from ocr_core.audit.weights import SampleWeights
-from tests.audit.noised import Noise, noised_library
 from tests.audit.test_drift import COLLECTIONS, audited
+
+from ocr_core.audit.metrics.intervals import Clusters, interval
+from ocr_core.audit.results.drift import compare
+from ocr_core.audit.sampling.draw import Design, draw_from, read_frame
+from ocr_core.audit.sampling.weights import SampleWeights
+from tests.audit.noised import Noise, noised_library
 
 Bounds = tuple[float, float]
 

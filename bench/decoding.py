@@ -19,10 +19,10 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ocr_core.audit.evaluate import evaluate
-from ocr_core.audit.rates import page_rates, rate_with_interval, score_line
-from ocr_core.audit.report import bounded
-from ocr_core.audit.text import comparable
+from ocr_core.audit.evaluation.evaluate import evaluate
+from ocr_core.audit.figures import bounded
+from ocr_core.audit.metrics.rates import page_rates, rate_with_interval, score_line
+from ocr_core.audit.metrics.text import comparable
 from ocr_core.models import WEIGHTS
 from ocr_core.recognizers.crnn.engine import CrnnRecognizer
 from ocr_core.recognizers.decoding.beam import BeamReading, BeamSettings, CharacterModel, beam_search

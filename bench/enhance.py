@@ -70,8 +70,8 @@ def main() -> None:
 
 def error_rate(reader, spoilt: list, pages: list, step: Step) -> float:
     """Edits by characters of the chosen lines of the pages, each page taken through `step`."""
-    from ocr_core.audit.rates import score_line
-    from ocr_core.audit.text import comparable
+    from ocr_core.audit.metrics.rates import score_line
+    from ocr_core.audit.metrics.text import comparable
 
     edits = characters = 0
     for (grey, lines, chosen), (whole, *_) in zip(spoilt, pages, strict=True):

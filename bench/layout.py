@@ -25,7 +25,7 @@ from scipy.optimize import linear_sum_assignment
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from ocr_core.audit.baselines import BaselineRates, baseline_rates, mean_rates
+from ocr_core.audit.metrics.baselines import BaselineRates, baseline_rates, mean_rates
 from ocr_core.ground_truth import TruthLine, TruthPage
 from ocr_core.imaging.clean import clean_page
 from ocr_core.layout.choice import segmenter_for

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from prefect import flow
 
-from ocr_core.audit.drift import ALPHA, MINIMUM
-from ocr_core.audit.measure import DRAWN
+from ocr_core.audit.results.drift import ALPHA, MINIMUM
+from ocr_core.audit.results.measure import DRAWN
 from tasks.audit import TODAY, compare, find_sample, measure_as
 
 
@@ -26,7 +26,7 @@ def audit(
     became too much worse. Where nothing is transcribed yet, there is nothing to do.
 
     Args:
-        alpha, minimum: as in `ocr_core.audit.drift.drift`.
+        alpha, minimum: as in `ocr_core.audit.results.drift.drift`.
         fail_above: the rise of an error rate that is allowed, 0..1; None allows any.
     """
     sample = find_sample(library)

@@ -10,10 +10,10 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.context import FlowRunContext
 
-from ocr_core.audit import drift_report, sample_report
-from ocr_core.audit.drift import drift as find_drift
-from ocr_core.audit.measure import measure_sample, save_report
-from ocr_core.audit.transcriptions import samples
+from ocr_core.audit.results import drift_report, sample_report
+from ocr_core.audit.results.drift import drift as find_drift
+from ocr_core.audit.results.measure import measure_sample, save_report
+from ocr_core.audit.transcription.transcriptions import samples
 from ocr_core.library import Library
 
 TODAY: Final = "today"
@@ -46,7 +46,7 @@ def compare(library: Path, audit_id: str, fail_above: float | None, **settings: 
 
     Args:
         fail_above: see `flows.audit.audit`.
-        settings: of `ocr_core.audit.drift.drift`.
+        settings: of `ocr_core.audit.results.drift.drift`.
 
     Raises:
         DriftError: reading has become worse than `fail_above` allows.

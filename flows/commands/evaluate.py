@@ -64,8 +64,8 @@ def evaluate(
     intervals over pages. What cannot be measured is named on stderr; exit code 10 if whole pages are among it.
     """
     from flows.progress import CountedProgress
-    from ocr_core.audit import report
-    from ocr_core.audit.evaluate import evaluate as measure
+    from ocr_core.audit.evaluation import report
+    from ocr_core.audit.evaluation.evaluate import evaluate as measure
     from ocr_core.recognizers.register import load_reader
     from ocr_core.search.render import printable
 

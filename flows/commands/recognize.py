@@ -115,7 +115,7 @@ def eval_glyphs(
 
     SET is a NumPy archive with `images` (uint8, [N, rows, columns]) and `labels`, or a CSV file of square pictures.
     """
-    from ocr_core.audit.glyphs import evaluate_glyphs
+    from ocr_core.audit.evaluation.glyphs import evaluate_glyphs
     from ocr_core.recognizers.register import load_reader
     from ocr_core.training.glyphs.config import GlyphSetSettings
     from ocr_core.training.glyphs.data import read_set

@@ -214,7 +214,7 @@ def ngram(config: Path, data: Path | None, folder: Path, reader: str | None) -> 
     settings = load_ngram_config(config)
     card = train_ngram(settings, folder, data)
     if reader is not None:
-        from ocr_core.audit.language import measure_language_model
+        from ocr_core.audit.evaluation.language import measure_language_model
         from ocr_core.training.crnn.config import load_config
 
         logging.getLogger("ocr_core.audit").setLevel(logging.INFO)

@@ -13,9 +13,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse
 
-from ocr_core.audit.measure import SampleReport
-from ocr_core.audit.report import bounded, visible
-from ocr_core.audit.report import percent as rate
+from ocr_core.audit.figures import bounded, visible
+from ocr_core.audit.figures import percent as rate
+from ocr_core.audit.results.measure import SampleReport
 from ocr_core.library import Library
 from ocr_core.search.render import printable
 from ocr_core.search.search import Searcher

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from ocr_core.audit.transcriptions import (
+from ocr_core.audit.transcription.transcriptions import (
     AUDIT,
     CORRECTION,
     SampleLine,

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ocr_core.audit.draw import Design, draw, publish
-from ocr_core.audit.folder import write_folder
+from ocr_core.audit.sampling.draw import Design, draw, publish
+from ocr_core.audit.transcription.folder import write_folder
 from ocr_core.library import Library
 from ocr_core.records import Document, Script, SourceFile
 from ocr_core.sources import identify

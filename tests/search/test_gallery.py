@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from ocr_core.audit.draw import Design, draw, publish
-from ocr_core.audit.measure import measure_sample, save_report
-from ocr_core.audit.transcriptions import Transcription, add_transcriptions, sample_lines
+from ocr_core.audit.results.measure import measure_sample, save_report
+from ocr_core.audit.sampling.draw import Design, draw, publish
+from ocr_core.audit.transcription.transcriptions import Transcription, add_transcriptions, sample_lines
 from ocr_core.library import Library, RunRecord
 from ocr_core.library.schemas import SCHEMAS
 from ocr_core.records import Document, EngineStamp, PageResult, Script, Status

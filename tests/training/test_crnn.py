@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ocr_core.audit.evaluate import evaluate
+from ocr_core.audit.evaluation.evaluate import evaluate
 from ocr_core.errors import ModelError, NothingToDo, UsageError
 from ocr_core.models import read_card
 from ocr_core.recognizers.crnn.engine import CrnnRecognizer

@@ -11,7 +11,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from ocr_core.audit.glyphs import evaluate_glyphs
+from ocr_core.audit.evaluation.glyphs import evaluate_glyphs
 from ocr_core.errors import ModelError, UsageError
 from ocr_core.models import read_card
 from ocr_core.recognizers.glyphs.engine import GlyphRecognizer

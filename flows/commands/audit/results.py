@@ -31,8 +31,8 @@ def import_(
     Every row is checked (unknown lines, another script, changed pictures, cells that a spreadsheet has spoilt). A PLACE is
     taken whole or not at all. Importing again replaces what the same person wrote before.
     """
-    from ocr_core.audit.import_pages import import_pages
-    from ocr_core.audit.import_sheets import import_sheet
+    from ocr_core.audit.transcription.import_pages import import_pages
+    from ocr_core.audit.transcription.import_sheets import import_sheet
     from ocr_core.library import Library
 
     opened = Library.open(library.absolute())
@@ -89,8 +89,8 @@ def report(
     In brackets are 95 % intervals over pages. Every measured line goes into the data set `audits`, a later report of the
     same audit and label takes the place of the one before.
     """
-    from ocr_core.audit import sample_report
-    from ocr_core.audit.measure import measure_sample, save_report
+    from ocr_core.audit.results import sample_report
+    from ocr_core.audit.results.measure import measure_sample, save_report
     from ocr_core.library import Library
 
     opened = Library.open(library.absolute())
@@ -175,8 +175,8 @@ def drift(
     A difference counts if it is larger than --minimum and its p value, corrected for the number of comparisons (Holm), is
     below --alpha. The same lines read twice (`audit report --label NAME` after another run) are the sharpest comparison.
     """
-    from ocr_core.audit import drift_report
-    from ocr_core.audit.drift import drift as find
+    from ocr_core.audit.results import drift_report
+    from ocr_core.audit.results.drift import drift as find
     from ocr_core.library import Library
 
     found = find(

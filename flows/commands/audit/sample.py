@@ -16,10 +16,10 @@ from flows.commands.options import LIBRARY
 from flows.wording import counted
 
 if TYPE_CHECKING:
-    from ocr_core.audit.draw import Design, Draw
-    from ocr_core.audit.lines import Omission
-    from ocr_core.audit.size import Pilot
-    from ocr_core.audit.strata import Stratum
+    from ocr_core.audit.evaluation.lines import Omission
+    from ocr_core.audit.sampling.draw import Design, Draw
+    from ocr_core.audit.sampling.size import Pilot
+    from ocr_core.audit.sampling.strata import Stratum
     from ocr_core.library import Library
 
 _MOST_OMISSIONS = 20
@@ -62,8 +62,8 @@ def size(
 
     Lines of one page resemble each other, so the fewer of a page, the fewer in all; but each page has to be opened.
     """
-    from ocr_core.audit.draw import Design, read_frame
-    from ocr_core.audit.size import needed
+    from ocr_core.audit.sampling.draw import Design, read_frame
+    from ocr_core.audit.sampling.size import needed
     from ocr_core.library import Library
 
     opened = Library.open(library.absolute())
@@ -162,8 +162,8 @@ def sample(
 
     Exit code 10 if pictures could not be cut; the lines are named.
     """
-    from ocr_core.audit.draw import Design
-    from ocr_core.audit.draw import draw as draw_sample
+    from ocr_core.audit.sampling.draw import Design
+    from ocr_core.audit.sampling.draw import draw as draw_sample
     from ocr_core.errors import UsageError
     from ocr_core.library import Library
 
@@ -198,7 +198,7 @@ def sample(
 
 
 def _pilot(library: Library, expect: float | None) -> Pilot:
-    from ocr_core.audit.size import assumed, pilot_of
+    from ocr_core.audit.sampling.size import assumed, pilot_of
 
     if expect is not None:
         return assumed(expect / 100)
@@ -211,8 +211,8 @@ def _precise(library: Library, design: Design, points: float, expect: float | No
     Raises:
         UsageError: all pages would not do.
     """
-    from ocr_core.audit.draw import read_frame
-    from ocr_core.audit.size import needed
+    from ocr_core.audit.sampling.draw import read_frame
+    from ocr_core.audit.sampling.size import needed
     from ocr_core.errors import UsageError
 
     frame = library.reading(lambda con: read_frame(con, design))
@@ -227,8 +227,8 @@ def _precise(library: Library, design: Design, points: float, expect: float | No
 
 def _keep(library: Library, drawn: Draw, output: Path | None, audit_id: str) -> tuple[str, list[Omission]]:
     from flows.progress import CountedProgress
-    from ocr_core.audit.draw import new_audit_id, publish
-    from ocr_core.audit.folder import write_folder
+    from ocr_core.audit.sampling.draw import new_audit_id, publish
+    from ocr_core.audit.transcription.folder import write_folder
 
     audit_id = new_audit_id(library, audit_id)
     rows = drawn.rows

@@ -1,0 +1,1 @@
+"""An engine measured on the lines of ground truth."""

@@ -1,0 +1,1 @@
+"""What people write down: the lines they are given, and what comes back in sheets, PAGE and ALTO."""
