@@ -38,7 +38,7 @@ from ocr_core.ground_truth import read_page
 from ocr_core.library import Library
 from ocr_core.library.folding import fold
 from ocr_core.library.schemas import SCHEMAS, SORT_KEYS
-from ocr_core.search import index
+from ocr_core.search.index import upkeep
 from ocr_core.search.search import Searcher, search
 
 LINES_A_PAGE = 25
@@ -84,7 +84,7 @@ def measure(library: Library, streams: list[list[str]], rng: random.Random, coun
     files = library.snapshot().files("lines")
     lines = sum(f.rows for f in files)
     say(f"{lines} lines, {sum(f.bytes for f in files) / lines:.0f} B each in the library")
-    full, report = timed(lambda: index.update(library))
+    full, report = timed(lambda: upkeep.update(library))
     tokens = library.reading(lambda con: con.execute("SELECT sum(words) FROM lines").fetchall())[0][0]
     say(
         f"full build: {full[0]:.1f} s (processor {full[1]:.1f});"
@@ -95,7 +95,7 @@ def measure(library: Library, streams: list[list[str]], rng: random.Random, coun
     for _ in range(3):
         publish(library, streams, rng, lines, max(lines // 100, 1))
         lines += max(lines // 100, 1)
-        added, report = timed(lambda: index.update(library))
+        added, report = timed(lambda: upkeep.update(library))
         rounds.append((100 * added[0] / full[0], 100 * added[1] / full[1], added[0], report.lines))
     share, processor, seconds, more = sorted(rounds)[1]
     say(

@@ -36,7 +36,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from ocr_core.library import Library, RunRecord
 from ocr_core.library.schemas import SCHEMAS, SORT_KEYS
 from ocr_core.records import page_id
-from ocr_core.search import index
+from ocr_core.search.index import upkeep
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES_OF_A_BOOK = 500
@@ -66,7 +66,7 @@ def main() -> None:
             f"{options.pages} pages with {options.lines} lines each, made in {time.perf_counter() - started:.0f} s"
         )
         started = time.perf_counter()
-        index.update(library)
+        upkeep.update(library)
         say(f"indexed in {time.perf_counter() - started:.0f} s")
         measure(library, options.times)
     finally:

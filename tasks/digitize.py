@@ -15,7 +15,7 @@ from ocr_core.pipeline.account import Account
 from ocr_core.pipeline.engines import settled_for
 from ocr_core.pipeline.plan import make_plan, survey
 from ocr_core.records import Failure
-from ocr_core.search import index
+from ocr_core.search.index import upkeep
 from tasks.run import Progress, get_run
 
 log = logging.getLogger(__name__)
@@ -114,6 +114,6 @@ def tidy(library: Library, progress: Progress, *, compact: bool = True) -> None:
         library.compact()
     progress.stage("indexing")
     try:
-        index.update(library)
+        upkeep.update(library)
     except LibraryError as error:  # the pages are safe, and a search reads along what the index lacks
         log.warning("%s", error)

@@ -66,8 +66,8 @@ def evaluate(
     from flows.progress import CountedProgress
     from ocr_core.audit.evaluation import report
     from ocr_core.audit.evaluation.evaluate import evaluate as measure
+    from ocr_core.harmless import printable
     from ocr_core.recognizers.register import load_reader
-    from ocr_core.search.render import printable
 
     reader = load_reader(engine, device=device, decoding=decoding)
     with CountedProgress("measuring", "pages") as progress:

@@ -110,7 +110,7 @@ def export(
 
 
 def _report(summary: Summary, output: str, to_stdout: bool) -> None:
-    from ocr_core.search.render import printable
+    from ocr_core.harmless import printable
 
     for what, why in summary.problems[:MOST_PROBLEMS_SHOWN]:
         click.echo(f"{printable(what)}: {printable(why)}", err=True)

@@ -50,8 +50,8 @@ def sql(query: str, library: Path, format_: str, timeout: float, memory: str, ma
 
     A query can read these and nothing else: no files, no writing.
     """
-    from ocr_core.search.render import write_table
-    from ocr_core.search.sql import run_sql
+    from ocr_core.search.sql.run import run_sql
+    from ocr_core.search.tables import write_table
 
     answer = run_sql(library.absolute(), query, timeout_s=timeout, memory=memory, max_rows=max_rows)
     write_table(answer.table, format_, sys.stdout.buffer)
@@ -129,10 +129,10 @@ def search(
 def _reindex(library: Library) -> None:
     from time import monotonic
 
-    from ocr_core.search import index
+    from ocr_core.search.index import upkeep
 
     started = monotonic()
-    report = index.update(library, anew=True)
+    report = upkeep.update(library, anew=True)
     assert report is not None  # it waits for its turn
     click.echo(
         f"{counted(report.lines, 'line')} indexed in {monotonic() - started:.1f} s, {report.bytes} bytes",
@@ -160,7 +160,7 @@ def _cut(library: Library, hits: list[Hit], folder: Path) -> list[Path | None]:
 def _print_hit(hit: Hit, picture: Path | None) -> None:
     """Place, collection, score (with the number of wrong characters, or that a person wrote the line), the line, its
     picture; parted by tabs."""
-    from ocr_core.search.render import printable
+    from ocr_core.harmless import printable
 
     place = f"{hit.source_path}#{hit.page_number}:{hit.line_order + 1}"
     score = (

@@ -93,8 +93,8 @@ def show(page: str, library: Path, image: Path | None, as_json: bool) -> None:
 
 
 def _print_page(page: dict[str, Any], lines: Sequence[Mapping[str, Any]]) -> None:
+    from ocr_core.harmless import printable
     from ocr_core.library.written import HUMAN
-    from ocr_core.search.render import printable
 
     confidence = f", confidence {page['confidence']:.2f}" if page["confidence"] is not None else ""
     people = sum(line["engine"] == HUMAN for line in lines)

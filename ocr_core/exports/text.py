@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, Final
 
 from ocr_core.exports.context import Context
 from ocr_core.exports.model import ExportLine, ExportPage, PlacedWord
-from ocr_core.search.render import no_formula
+from ocr_core.harmless import no_formula
 
 CSV_COLUMNS: Final = (
     "collection", "source_path", "page_number", "line_number", "text", "confidence", "engine", "engine_version",

@@ -11,7 +11,7 @@ from rapidfuzz.distance import OSA
 from ocr_core.library.folding import Token, fold_tokens
 from ocr_core.library.written import as_it_counts
 from ocr_core.records import Box, doc_id, line_id
-from ocr_core.search.query import Clause, Query
+from ocr_core.search.query.language import Clause, Query
 
 SNIPPET_CHARS: Final = 240
 

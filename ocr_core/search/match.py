@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ocr_core.search.filters import Compared, Filter, Named, Within
-from ocr_core.search.query import Clause, Query
-from ocr_core.search.segment import Segment, Span
+from ocr_core.search.index.segment import Segment, Span
+from ocr_core.search.query.filters import Compared, Filter, Named, Within
+from ocr_core.search.query.language import Clause, Query
 
 Lines = NDArray[np.uint32]
 Mask = NDArray[np.bool_]

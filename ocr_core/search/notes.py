@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ocr_core.library import Library
-from ocr_core.search.filters import Filter, Named
 from ocr_core.search.hits import Hit
-from ocr_core.search.mistyped import FILTERS_ARE
-from ocr_core.search.query import parse
+from ocr_core.search.query.filters import Filter, Named
+from ocr_core.search.query.language import parse
+from ocr_core.search.query.mistyped import FILTERS_ARE
 
 
 def notes(library: Library, query: str, hits: Sequence[Hit], *, collection: str | None = None) -> list[str]:

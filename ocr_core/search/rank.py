@@ -15,10 +15,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr_core.search.index_files import Live
+from ocr_core.search.index.files import Live
+from ocr_core.search.index.segment import Segment
 from ocr_core.search.match import Lines, Mask, Matches, match, passes
-from ocr_core.search.query import Clause, Query, tolerated
-from ocr_core.search.segment import Segment
+from ocr_core.search.query.language import Clause, Query, tolerated
 
 _K1: Final = 1.2
 _B: Final = 0.75

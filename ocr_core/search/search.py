@@ -15,14 +15,14 @@ from ocr_core.errors import LibraryError, UsageError
 from ocr_core.library import Library, Snapshot
 from ocr_core.library.views import reading
 from ocr_core.records import line_id
-from ocr_core.search import index as indexing
-from ocr_core.search.changes import state_of
-from ocr_core.search.filters import Named
 from ocr_core.search.hits import COLUMNS, Hit, HitWord, Place, hit, mark
-from ocr_core.search.index_files import Index, State, load
-from ocr_core.search.query import Query, parse
+from ocr_core.search.index import upkeep
+from ocr_core.search.index.changes import state_of
+from ocr_core.search.index.files import Index, State, load
+from ocr_core.search.index.segment import DamagedIndex
+from ocr_core.search.query.filters import Named
+from ocr_core.search.query.language import Query, parse
 from ocr_core.search.rank import Ranked, Ranking
-from ocr_core.search.segment import DamagedIndex
 from ocr_core.search.stored import LineKey, StoredLines
 
 log = logging.getLogger(__name__)
@@ -131,14 +131,14 @@ class Searcher:
         else:
             index = load(self._library.root, self._index)
             if index.of == self._stored_of:  # then what was read along since is as good
-                return indexing.caught_up(snapshot, self._index)
+                return upkeep.caught_up(snapshot, self._index)
         self._stored_of = index.of
-        return indexing.caught_up(snapshot, index)
+        return upkeep.caught_up(snapshot, index)
 
 
 def lines_to_index(library: Library) -> int:
     """Lines of the newest version that the index on the disk lacks."""
-    return indexing.lines_behind(library.snapshot(), load(library.root))
+    return upkeep.lines_behind(library.snapshot(), load(library.root))
 
 
 def prepare(library: Library, *, anew: bool = False) -> bool:
@@ -147,7 +147,7 @@ def prepare(library: Library, *, anew: bool = False) -> bool:
     if not anew and lines_to_index(library) <= READ_ALONG:
         return True
     try:
-        return indexing.update(library, anew=anew, wait=False) is not None
+        return upkeep.update(library, anew=anew, wait=False) is not None
     except LibraryError as error:
         log.info("the index on the disk stays as it is: %s", error.message)
         return False

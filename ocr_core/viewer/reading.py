@@ -13,7 +13,7 @@ from ocr_core.exports.model import ExportLine, PlacedWord
 from ocr_core.exports.select import export_line
 from ocr_core.library.written import HUMAN, Place, as_it_counts, place_of
 from ocr_core.search.hits import mark
-from ocr_core.search.query import Clause, Query, parse, tolerated
+from ocr_core.search.query.language import Clause, Query, parse, tolerated
 
 BANDS: Final = 10
 UNSURE: Final = 0.6  # words below are marked as such in the text

@@ -16,8 +16,8 @@ from starlette.responses import HTMLResponse
 from ocr_core.audit.figures import bounded, visible
 from ocr_core.audit.figures import percent as rate
 from ocr_core.audit.results.measure import SampleReport
+from ocr_core.harmless import printable
 from ocr_core.library import Library
-from ocr_core.search.render import printable
 from ocr_core.search.search import Searcher
 from ocr_core.viewer.attempt_reader import Reader
 from ocr_core.viewer.catalogue import Catalogue

@@ -15,8 +15,8 @@ from rapidfuzz.distance import Levenshtein
 from ocr_core.config import RunSettings
 from ocr_core.errors import LibraryError
 from ocr_core.library import Library, status
-from ocr_core.search import index_files
-from ocr_core.search.changes import state_of
+from ocr_core.search.index import files as index_files
+from ocr_core.search.index.changes import state_of
 from ocr_core.search.search import search
 
 pytestmark = pytest.mark.usefixtures("prefect_server")

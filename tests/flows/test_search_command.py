@@ -13,7 +13,7 @@ from PIL import Image
 from flows.cli import cli
 from ocr_core.library import Library
 from ocr_core.records import Document, SourceFile
-from ocr_core.search.index_files import FOLDER
+from ocr_core.search.index.files import FOLDER
 from ocr_core.sources import identify
 from tests.library.make import result
 

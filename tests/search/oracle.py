@@ -11,8 +11,8 @@ from typing import Any
 
 from ocr_core.library import Library
 from ocr_core.library.folding import fold
-from ocr_core.search.filters import Compared, Filter, Named, Within
-from ocr_core.search.query import Clause, Query, parse
+from ocr_core.search.query.filters import Compared, Filter, Named, Within
+from ocr_core.search.query.language import Clause, Query, parse
 
 Row = dict[str, Any]
 Answer = tuple[str, float, int]  # line id, score, wrong characters

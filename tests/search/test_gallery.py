@@ -20,9 +20,9 @@ from ocr_core.audit.transcription.transcriptions import Transcription, add_trans
 from ocr_core.library import Library, RunRecord
 from ocr_core.library.schemas import SCHEMAS
 from ocr_core.records import Document, EngineStamp, PageResult, Script, Status
-from ocr_core.search import sql_child
 from ocr_core.search.search import prepare
-from ocr_core.search.sql import run_sql
+from ocr_core.search.sql import child as sql_child
+from ocr_core.search.sql.run import run_sql
 from tests.conftest import ROOT
 from tests.library.make import document, failure, result
 

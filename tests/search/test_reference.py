@@ -10,7 +10,7 @@ import pytest
 from ocr_core.library import Library
 from ocr_core.records import EngineStamp, Script
 from ocr_core.search.search import Searcher
-from ocr_core.search.sql import run_sql
+from ocr_core.search.sql.run import run_sql
 from tests.conftest import ROOT
 from tests.library.make import document, result
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from ocr_core.errors import LibraryError, UsageError
 from ocr_core.library import Library
 from ocr_core.records import Box, EngineStamp, LineResult, PageResult, Word
-from ocr_core.search import index
 from ocr_core.search.hits import SNIPPET_CHARS, HitWord, mark
-from ocr_core.search.query import parse
+from ocr_core.search.index import upkeep
+from ocr_core.search.query.language import parse
 from ocr_core.search.search import Searcher, search
 from tests.library.make import document, result
 from tests.search.oracle import Row, full_scan, rows_of
@@ -66,7 +66,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
     """Half of it in the index on the disk, the rest not."""
     library = Library.create(tmp_path_factory.mktemp("search") / "library")
     filled(library, 1)
-    index.update(library)
+    upkeep.update(library)
     filled(library, 2)
     return library
 
@@ -190,7 +190,7 @@ def test_lost_file_is_an_error_of_the_library(tmp_path: Path, indexed: bool) -> 
     library = Library.create(tmp_path / "l")
     library.publish("r", "c", results=[result(document("a").page(1), "kew")])
     if indexed:
-        index.update(library)
+        upkeep.update(library)
     (file,) = library.snapshot().files("lines")
     (library.root / file.path).unlink()
     with pytest.raises(LibraryError, match="cannot be read"):

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from ocr_core.library import Library
-from ocr_core.search import index
+from ocr_core.search.index import upkeep
 from ocr_core.search.search import Searcher, lines_to_index, search
-from ocr_core.search.sql import run_sql
+from ocr_core.search.sql.run import run_sql
 from tests.library.make import document, result
 from tests.search.oracle import full_scan, rows_of
 
@@ -24,7 +24,7 @@ def library(tmp_path: Path) -> Library:
     library.publish(
         "r1", "letters", results=[result(PAGE, "Botanicai Gardens", "smudge", None), *others(range(8))]
     )
-    index.update(library)
+    upkeep.update(library)
     return library
 
 
@@ -55,7 +55,7 @@ def test_the_words_of_people_take_the_place_of_the_reading(library: Library, ind
     write(library, 1, "", status="empty")
     write(library, 2, "waits no more")
     if indexed:
-        index.update(library)
+        upkeep.update(library)
     [hit] = search(library, "botanical -roses")
     assert (hit.text, hit.engine, hit.transcriber, hit.confidence) == (
         "Botanical Gardens, Kew",
@@ -85,12 +85,12 @@ def test_what_was_said_last_about_the_line_as_it_stands_counts(library: Library)
 
 def test_a_page_read_again_keeps_them_where_its_lines_stand_as_before(library: Library) -> None:
     write(library, 0, "written by hand")
-    index.update(library)
+    upkeep.update(library)
     library.publish("r2", "letters", results=[result(PAGE, "Botanical Gerdens", "smudges")])
     assert texts(library, "hand~0") == ["written by hand"]
     assert texts(library, "gerdens~0") == []
     assert texts(library, "smudges~0") == ["smudges"]
-    index.update(library)
+    upkeep.update(library)
     assert texts(library, "hand~0") == ["written by hand"]
 
 
@@ -99,12 +99,12 @@ def test_only_pages_that_were_written_on_are_read(library: Library) -> None:
     assert searcher.search("kew") == []
     write(library, 0, "Kew")
     assert [hit.text for hit in searcher.search("kew")] == ["Kew"]
-    assert lines_to_index(library) == index.LINES_A_PAGE
-    report = index.update(library)
+    assert lines_to_index(library) == upkeep.LINES_A_PAGE
+    report = upkeep.update(library)
     assert report and report.lines == 2
     assert lines_to_index(library) == 0
     library.compact(grace=timedelta(0))
-    again = index.update(library)
+    again = upkeep.update(library)
     assert again and again.lines == 0
     assert texts(library, "kew~0") == ["Kew"]
 
@@ -122,7 +122,7 @@ def test_a_random_life(library: Library) -> None:
                 first = rng.randrange(6)
                 library.publish(f"r-{step}", "letters", results=others(range(first, first + 2)))  # type: ignore[arg-type]
             case "index":
-                index.update(library)
+                upkeep.update(library)
             case "compact":
                 library.compact(grace=timedelta(0))
         for query in ("gardens", "rose -number3", "engine:human gard*"):

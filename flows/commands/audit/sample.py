@@ -16,7 +16,7 @@ from flows.commands.options import LIBRARY
 from flows.wording import counted
 
 if TYPE_CHECKING:
-    from ocr_core.audit.evaluation.lines import Omission
+    from ocr_core.audit.omission import Omission
     from ocr_core.audit.sampling.draw import Design, Draw
     from ocr_core.audit.sampling.size import Pilot
     from ocr_core.audit.sampling.strata import Stratum
@@ -242,7 +242,7 @@ def _keep(library: Library, drawn: Draw, output: Path | None, audit_id: str) -> 
 
 def _told(omissions: Sequence[Omission]) -> int:
     """Name what has no picture; the exit code."""
-    from ocr_core.search.render import printable
+    from ocr_core.harmless import printable
 
     for omission in omissions[:_MOST_OMISSIONS]:
         click.echo(printable(f"no picture of {omission.line}: {omission.reason}"), err=True)
@@ -252,7 +252,7 @@ def _told(omissions: Sequence[Omission]) -> int:
 
 
 def _print_strata(strata: Sequence[Stratum], rows: Sequence[dict[str, Any]]) -> None:
-    from ocr_core.search.render import printable
+    from ocr_core.harmless import printable
 
     lines = Counter(row["stratum"] for row in rows)
     click.echo("stratum\tpages\tlines\tpages drawn\tlines drawn")

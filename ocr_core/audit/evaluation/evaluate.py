@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ocr_core.audit.evaluation.lines import MeasuredLine, Omission, lines_to_measure
+from ocr_core.audit.evaluation.lines import MeasuredLine, lines_to_measure
 from ocr_core.audit.metrics.intervals import Rate
 from ocr_core.audit.metrics.rates import (
     Bin,
@@ -28,6 +28,7 @@ from ocr_core.audit.metrics.rates import (
     score_line,
 )
 from ocr_core.audit.metrics.text import comparable
+from ocr_core.audit.omission import Omission
 from ocr_core.errors import NothingToDo
 from ocr_core.records import EngineStamp, Failure, GreyImage
 

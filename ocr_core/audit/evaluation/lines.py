@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ocr_core.audit.metrics.text import comparable
+from ocr_core.audit.omission import Omission
 from ocr_core.errors import PageError
 from ocr_core.ground_truth import (
     CutLine,
@@ -27,15 +28,6 @@ from ocr_core.imaging.clean import to_grey
 from ocr_core.layout.crops import crop_lines
 from ocr_core.records import Failure, Line, LineImage, PageImage, Point, SourceFile, as_points, line_id
 from ocr_core.sources import identify, read_pages
-
-
-@dataclass(frozen=True, slots=True)
-class Omission:
-    """What could not be measured. `line` is empty when it is a whole page."""
-
-    page: str
-    line: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 from ocr_core.audit.evaluation.evaluate import Evaluation
 from ocr_core.audit.figures import bounded, visible
 from ocr_core.audit.html import PLOT, differences, picture_uri, plot_points, templates
-from ocr_core.search.render import printable
+from ocr_core.harmless import printable
 
 
 def as_json(evaluation: Evaluation, *, lines: bool = False) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from ocr_core.audit.metrics.intervals import Rate
 from ocr_core.audit.results.drift import Comparison, DriftReport
 from ocr_core.audit.results.sample_report import table
 from ocr_core.errors import DriftError
-from ocr_core.search.render import printable
+from ocr_core.harmless import printable
 
 
 def as_json(report: DriftReport) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr_core.audit.evaluation.lines import Omission
 from ocr_core.audit.metrics.intervals import Rate, interval
 from ocr_core.audit.metrics.rates import (
     Bin,
@@ -29,6 +28,7 @@ from ocr_core.audit.metrics.rates import (
     score_line,
 )
 from ocr_core.audit.metrics.text import FOLDINGS, RAW, comparable
+from ocr_core.audit.omission import Omission
 from ocr_core.audit.results.readings import Reading, as_drawn, today
 from ocr_core.audit.sampling.draw import band_of
 from ocr_core.audit.sampling.weights import SampleWeights

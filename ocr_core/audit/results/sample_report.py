@@ -13,9 +13,9 @@ from ocr_core.audit.figures import bounded, percent, visible
 from ocr_core.audit.html import PLOT, differences, picture_uri, plot_points, templates
 from ocr_core.audit.results.charts import forest
 from ocr_core.audit.results.measure import AuditedLine, Estimate, SampleReport
+from ocr_core.harmless import printable
 from ocr_core.library import Library
 from ocr_core.pipeline.line_pictures import cut_lines
-from ocr_core.search.render import printable
 
 _MANY_CONFUSIONS = 60
 _FEW_CONFUSIONS = 15

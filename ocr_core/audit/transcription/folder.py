@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from PIL import Image, ImageDraw
 
-from ocr_core.audit.evaluation.lines import Omission
+from ocr_core.audit.omission import Omission
 from ocr_core.audit.transcription.sheets import write_csv, write_xlsx
 from ocr_core.errors import LibraryError, PageError, UsageError
 from ocr_core.library import Library

@@ -18,7 +18,7 @@ from typing import Any, Final
 from PIL import Image
 
 from ocr_core.errors import UsageError
-from ocr_core.search.render import no_formula
+from ocr_core.harmless import no_formula
 
 COLUMNS: Final = ("number", "id", "place", "script", "picture", "text", "mark", "note")
 """`text`, `mark` and `note` are for the transcriber."""

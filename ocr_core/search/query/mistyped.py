@@ -8,7 +8,7 @@ from typing import Final
 from rapidfuzz.distance import OSA
 
 from ocr_core.errors import UsageError
-from ocr_core.search.filters import FIELDS, parse_filter
+from ocr_core.search.query.filters import FIELDS, parse_filter
 
 FILTERS_ARE: Final = f"The filters are {', '.join(f'{f}:' for f in FIELDS if f != 'conf')} and conf>."
 

@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from ocr_core.search.fuzzy import measure
+from ocr_core.search.index.fuzzy import measure
 
 Tables = dict[str, pa.Table]
 Numbers = NDArray[np.uint32]

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from ocr_core.errors import UsageError
-from ocr_core.search.filters import Compared, Filter, Named, Within
-from ocr_core.search.query import Clause, parse
+from ocr_core.search.query.filters import Compared, Filter, Named, Within
+from ocr_core.search.query.language import Clause, parse
 
 
 def term(*words: str) -> Clause:

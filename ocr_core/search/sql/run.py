@@ -2,7 +2,7 @@
 else.
 
 No setting of DuckDB alone keeps files safe: a COPY can hide in a WITH, `read_only` still opens any path, and
-one long function call cannot be interrupted. So the child (`sql_child`) has an empty in-memory database over
+one long function call cannot be interrupted. So the child (`child`) has an empty in-memory database over
 Arrow data sets, no access to files, a locked configuration, a plan that was looked through, limits of the
 operating system on memory and written files, and a parent that kills it on time.
 """
@@ -85,7 +85,7 @@ def run_sql(
         "max_bytes": MAX_BYTES,
     }
     child = subprocess.Popen(
-        [sys.executable, "-s", "-m", "ocr_core.search.sql_child"],
+        [sys.executable, "-s", "-m", "ocr_core.search.sql.child"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -136,7 +136,7 @@ def _environment() -> dict[str, str]:
     """As little as Python needs: nothing in it is worth reading."""
     kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
     return kept | {
-        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "PYTHONPATH": str(Path(__file__).parents[3]),
         "PYTHONUTF8": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
     }

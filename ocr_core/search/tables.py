@@ -15,10 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ocr_core.errors import UsageError
+from ocr_core.harmless import printable
 
 FORMATS: Final = ("table", "csv", "json", "jsonl", "parquet")
 MAX_CELL: Final = 60  # terminal columns of a cell in `table`
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write_table(table: pa.Table, format: str, stream: BinaryIO) -> None:
@@ -51,17 +51,6 @@ def write_table(table: pa.Table, format: str, stream: BinaryIO) -> None:
 def display_width(text: str) -> int:
     """Columns a terminal needs: none for marks and invisible characters, two for wide ones."""
     return sum(_char_width(c) for c in text)
-
-
-def printable(text: str) -> str:
-    """`text` as a terminal may show it, as many characters as before: no control character (ESC!) of a transcript
-    drives the terminal, no bidi control mixes up the columns."""
-    return "".join(" " if c in "\n\r\t" else "�" if _drives_terminal(c) else c for c in text)
-
-
-def no_formula(text: str) -> str:
-    """A cell of CSV that no spreadsheet runs: what looks like a formula gets an apostrophe (OWASP, CSV injection)."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _char_width(char: str) -> int:
@@ -106,13 +95,6 @@ def _cell(value: Any) -> str:
             break
         kept.append(char)
     return "".join(kept) + "…"
-
-
-def _drives_terminal(char: str) -> bool:
-    return (
-        unicodedata.category(char) in ("Cc", "Cs")
-        or char in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-    )
 
 
 def _write_csv(table: pa.Table, stream: BinaryIO) -> None:

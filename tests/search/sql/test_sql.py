@@ -13,8 +13,8 @@ import pytest
 
 from ocr_core.errors import LibraryError, UsageError, WarraqError
 from ocr_core.library import Library
-from ocr_core.search import sql_child
-from ocr_core.search.sql import QueryTimeout, run_sql
+from ocr_core.search.sql import child as sql_child
+from ocr_core.search.sql.run import QueryTimeout, run_sql
 from tests.library.make import document, failure, result
 
 
@@ -164,7 +164,7 @@ def test_endless_query_is_killed_on_time(root: Path, untouched: Path, attack: st
         run_sql(root, attack, timeout_s=1.5)
     assert time.monotonic() - start < 15
     children = psutil.Process().children(recursive=True)
-    assert not [child for child in children if "sql_child" in " ".join(child.cmdline())]
+    assert not [child for child in children if "ocr_core.search.sql.child" in " ".join(child.cmdline())]
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ import pyarrow as pa
 
 from ocr_core.errors import LibraryError, UsageError
 from ocr_core.library import Library
-from ocr_core.search.macro import SearchLines
 from ocr_core.search.search import Searcher
+from ocr_core.search.sql.macro import SearchLines
 
 _LOCKS: Final = (
     "SET temp_directory = ''",

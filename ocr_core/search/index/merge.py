@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from ocr_core.search import build
-from ocr_core.search.index_files import Live
-from ocr_core.search.segment import Segment
+from ocr_core.search.index import build
+from ocr_core.search.index.files import Live
+from ocr_core.search.index.segment import Segment
 
 Keep = Callable[[build.Tables], Segment]
 """Makes a segment of tables: on the disk, or in memory."""

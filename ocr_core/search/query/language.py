@@ -15,8 +15,8 @@ from typing import Final
 
 from ocr_core.errors import UsageError
 from ocr_core.library.folding import fold
-from ocr_core.search.filters import FIELDS, Filter, parse_filter
-from ocr_core.search.mistyped import filter_like, refuse_mistyped
+from ocr_core.search.query.filters import FIELDS, Filter, parse_filter
+from ocr_core.search.query.mistyped import filter_like, refuse_mistyped
 
 MAX_EDITS: Final = 2
 

@@ -20,9 +20,9 @@ from ocr_core.library.folding import fold
 from ocr_core.library.manifest import DataFile, grouped
 from ocr_core.library.views import open_files, reading
 from ocr_core.library.written import COUNTED, HUMAN, newest_words
-from ocr_core.search import build
-from ocr_core.search.index_files import Index, State
-from ocr_core.search.merge import SEGMENT_LINES
+from ocr_core.search.index import build
+from ocr_core.search.index.files import Index, State
+from ocr_core.search.index.merge import SEGMENT_LINES
 from ocr_core.search.stored import RowGroups
 
 _WORDS: Final = pa.schema(

@@ -20,8 +20,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ocr_core.library import durable
-from ocr_core.search import build
-from ocr_core.search.segment import DamagedIndex, Segment
+from ocr_core.search.index import build
+from ocr_core.search.index.segment import DamagedIndex, Segment
 
 log = logging.getLogger(__name__)
 

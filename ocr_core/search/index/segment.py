@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ocr_core.errors import LibraryError
-from ocr_core.search import build
-from ocr_core.search.fuzzy import CloseWords
+from ocr_core.search.index import build
+from ocr_core.search.index.fuzzy import CloseWords
 
 CACHED_GROUPS: Final = 1 << 10  # row groups of postings kept in memory: 256 KiB each with positions
 

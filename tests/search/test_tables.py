@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from ocr_core.errors import UsageError
-from ocr_core.search.render import display_width, printable, write_table
+from ocr_core.harmless import printable
+from ocr_core.search.tables import display_width, write_table
 
 TABLE = pa.table(
     {

@@ -12,10 +12,11 @@ import pytest
 from ocr_core.errors import LibraryError
 from ocr_core.library import Library
 from ocr_core.records import Status
-from ocr_core.search import index, index_files, merge
 from ocr_core.search import search as searching
-from ocr_core.search.changes import state_of
-from ocr_core.search.index_files import FOLDER
+from ocr_core.search.index import files as index_files
+from ocr_core.search.index import merge, upkeep
+from ocr_core.search.index.changes import state_of
+from ocr_core.search.index.files import FOLDER
 from ocr_core.search.search import Searcher, search
 from tests.library.make import document, result
 from tests.search.oracle import full_scan, rows_of
@@ -56,14 +57,14 @@ def is_current(library: Library) -> bool:
 
 def test_only_what_is_new_is_read(library: Library) -> None:
     publish(library, "r1", range(20))
-    first = index.update(library)
+    first = upkeep.update(library)
     assert first and first.lines > 10
-    again = index.update(library)
+    again = upkeep.update(library)
     assert again and again.lines == 0
     publish(library, "r2", range(20, 22))
     with library.connect() as con:
         (new,) = con.execute("SELECT count(*) FROM lines WHERE run_id = 'r2' AND words > 0").fetchall()[0]
-    more = index.update(library)
+    more = upkeep.update(library)
     assert more and more.lines == new
     assert is_current(library)
     check(library)
@@ -74,16 +75,16 @@ def test_pages_read_again_leave_no_stale_hits(library: Library) -> None:
     library.publish(
         "r1", "c", results=[result(page, "old words"), result(document("b.png").page(1), "other")]
     )
-    index.update(library)
+    upkeep.update(library)
     searcher = Searcher(library)
     assert [hit.text for hit in searcher.search("words")] == ["old words"]
     library.publish("r2", "c", results=[result(page, "new words")])
     assert [hit.text for hit in searcher.search("words")] == ["new words"]
-    index.update(library)
+    upkeep.update(library)
     assert [hit.text for hit in search(library, "words")] == ["new words"]
     library.publish("r3", "c", results=[result(page, status=Status.BLANK)])
     assert searcher.search("words") == search(library, "words") == []
-    index.update(library)
+    upkeep.update(library)
     assert search(library, "words") == []
     assert searcher.search("other") != []
 
@@ -97,7 +98,7 @@ def test_a_random_life(library: Library) -> None:
                 first = rng.randrange(30)
                 publish(library, f"r{step}", range(first, first + rng.randint(1, 8)))
             case "index":
-                index.update(library)
+                upkeep.update(library)
                 assert is_current(library)
             case "compact":
                 library.compact(grace=timedelta(0))
@@ -107,11 +108,11 @@ def test_a_random_life(library: Library) -> None:
 def test_compaction_gives_nothing_to_read(library: Library) -> None:
     publish(library, "r1", range(10))
     publish(library, "r2", range(5))
-    index.update(library)
+    upkeep.update(library)
     library.compact(grace=timedelta(0))
     assert not is_current(library)
     check(library)
-    report = index.update(library)
+    report = upkeep.update(library)
     assert report and report.lines == 0
     check(library)
 
@@ -119,7 +120,7 @@ def test_compaction_gives_nothing_to_read(library: Library) -> None:
 def test_segments_stay_few(library: Library) -> None:
     for number in range(10):
         publish(library, f"r{number}", range(3 * number, 3 * number + 3))
-        report = index.update(library)
+        report = upkeep.update(library)
         assert report and report.segments <= 6
     check(library)
     assert len(files(library)) == report.segments + 2  # with index.json and .lock
@@ -127,12 +128,12 @@ def test_segments_stay_few(library: Library) -> None:
 
 def test_segments_stay_few_in_memory(library: Library) -> None:
     publish(library, "r", range(3))
-    index.update(library)
+    upkeep.update(library)
     found = index_files.load(library.root)
     searcher = Searcher(library, write=False)
     for number in range(10):
         publish(library, f"r{number}", range(3 * number, 3 * number + 3))
-        found = index.caught_up(library.snapshot(), found)
+        found = upkeep.caught_up(library.snapshot(), found)
         assert len(found.parts) <= 7
         check(library, searcher)
 
@@ -155,12 +156,12 @@ def test_what_is_merged(sizes: list[int], merged: list[int]) -> None:
 
 def test_a_crash_leaves_the_index_before(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     publish(library, "r1", range(10))
-    index.update(library)
+    upkeep.update(library)
     before = (library.root / FOLDER / "index.json").read_bytes()
     publish(library, "r2", range(8, 14))
     for module, function in [
         (index_files, "write_segment"),
-        (index, "merged"),
+        (upkeep, "merged"),
         (index_files, "_write_dead"),
         (index_files, "write_state"),
     ]:
@@ -173,11 +174,11 @@ def test_a_crash_leaves_the_index_before(library: Library, monkeypatch: pytest.M
         with monkeypatch.context() as patched:
             patched.setattr(module, function, killed)
             with pytest.raises(KeyboardInterrupt):
-                index.update(library)
+                upkeep.update(library)
         if function != "write_state":
             assert (library.root / FOLDER / "index.json").read_bytes() == before
         check(library)
-    index.update(library)
+    upkeep.update(library)
     assert len([name for name in files(library) if name.startswith(("segment", ".tmp"))]) == 2
     check(library)
 
@@ -196,7 +197,7 @@ def test_a_crash_leaves_the_index_before(library: Library, monkeypatch: pytest.M
 def test_damage_is_noticed_and_mended(library: Library, table: str, harm: str, write: bool) -> None:
     texts = [f"kew gardens {number} orchid rose" for number in range(200)]  # tables larger than their footers
     library.publish("r1", "c", results=[result(document("a").page(1), *texts)])
-    index.update(library)
+    upkeep.update(library)
     (path,) = (library.root / FOLDER).rglob(f"{table}*")
     data = bytearray(path.read_bytes())
     match harm:
@@ -212,7 +213,7 @@ def test_damage_is_noticed_and_mended(library: Library, table: str, harm: str, w
     for query in QUERIES:
         found = [(line, edits) for line, _, edits in searcher.rank(query)]
         assert found == [(line, edits) for line, _, edits in full_scan(rows, query)]
-    report = index.update(library, anew=True)
+    report = upkeep.update(library, anew=True)
     assert report and report.segments == 1
     check(library)
 
@@ -221,7 +222,7 @@ def test_a_library_that_cannot_be_written_is_searched(library: Library) -> None:
     publish(library, "r1", range(10))
     (library.root / FOLDER).write_text("no folder can be made here")
     with pytest.raises(LibraryError):
-        index.update(library)
+        upkeep.update(library)
     check(library)
 
 
@@ -244,7 +245,7 @@ def test_a_version_of_before_is_searched_with_the_index_of_today(library: Librar
     version = library.version
     expected = {query: Searcher(library).rank(query) for query in QUERIES}
     publish(library, "r2", range(3, 9))
-    index.update(library)
+    upkeep.update(library)
     before = Searcher(library, write=False, version=version)
     assert {query: before.rank(query) for query in QUERIES} == expected
 
@@ -252,7 +253,7 @@ def test_a_version_of_before_is_searched_with_the_index_of_today(library: Librar
 def test_another_library_in_the_same_place(library: Library) -> None:
     """A restored backup has other files under the same version numbers."""
     publish(library, "r1", range(6))
-    index.update(library)
+    upkeep.update(library)
     stranger = Library.create(library.root.with_name("other"))
     publish(stranger, "r1", range(6), seed=1)
     (library.root / FOLDER).rename(stranger.root / FOLDER)
@@ -266,15 +267,15 @@ def test_who_is_not_first_in_line_waits_or_goes_without(library: Library) -> Non
     publish(library, "r1", range(6))
     (library.root / FOLDER).mkdir()
     with durable.locked(library.root / FOLDER / ".lock", exclusive=True):
-        assert index.update(library, wait=False) is None
+        assert upkeep.update(library, wait=False) is None
         check(library)
-    assert index.update(library, wait=False)
+    assert upkeep.update(library, wait=False)
 
 
 def test_files_are_open_to_sql(library: Library) -> None:
     """What is written in docs/search.md about the tables holds."""
     publish(library, "r1", range(10))
-    index.update(library)
+    upkeep.update(library)
     state = json.loads((library.root / FOLDER / "index.json").read_text())
     folder = library.root / FOLDER / state["segments"][0]
     with library.connect() as con:

@@ -8,12 +8,13 @@ import pytest
 
 from ocr_core.errors import UsageError
 from ocr_core.library import Library
-from ocr_core.search import index, index_files
 from ocr_core.search import search as searching
-from ocr_core.search.changes import state_of
-from ocr_core.search.index_files import FOLDER
+from ocr_core.search.index import files as index_files
+from ocr_core.search.index import upkeep
+from ocr_core.search.index.changes import state_of
+from ocr_core.search.index.files import FOLDER
 from ocr_core.search.search import search
-from ocr_core.search.sql import run_sql
+from ocr_core.search.sql.run import run_sql
 from tests.library.make import document, result
 
 
@@ -22,7 +23,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
     library = Library.create(tmp_path_factory.mktemp("macro") / "library")
     lines = ["Kew Gardens", "the garden at Kew", "botanicai gardens", "أمّا بعد", "roses"]
     library.publish("r1", "c", results=[result(document("a.png").page(1), *lines)])
-    index.update(library)
+    upkeep.update(library)
     library.publish("r2", "d", results=[result(document("b.png").page(1), "kew kew", "it's a rose")])
     return library
 

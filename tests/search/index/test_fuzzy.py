@@ -5,7 +5,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocr_core.search.fuzzy import CloseWords, letters_of, measure
+from ocr_core.search.index.fuzzy import CloseWords, letters_of, measure
 from tests.search.oracle import distance
 
 WORDS = st.text(alphabet="abcde\u0627\u0628\u0647\u062f\U00010140", min_size=1, max_size=7)

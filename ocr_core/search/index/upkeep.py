@@ -20,11 +20,12 @@ import duckdb
 
 from ocr_core.errors import LibraryError
 from ocr_core.library import Library, Snapshot, durable
-from ocr_core.search import build, index_files
-from ocr_core.search.changes import added_files, difference, lines_of, state_of
-from ocr_core.search.index_files import FOLDER, Index, Live, load
-from ocr_core.search.merge import Keep, merged, without_dead
-from ocr_core.search.segment import DamagedIndex, Segment
+from ocr_core.search.index import build
+from ocr_core.search.index import files as index_files
+from ocr_core.search.index.changes import added_files, difference, lines_of, state_of
+from ocr_core.search.index.files import FOLDER, Index, Live, load
+from ocr_core.search.index.merge import Keep, merged, without_dead
+from ocr_core.search.index.segment import DamagedIndex, Segment
 
 log = logging.getLogger(__name__)
 
