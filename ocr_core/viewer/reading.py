@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from ocr_core.errors import UsageError
 from ocr_core.exports.model import ExportLine, PlacedWord
-from ocr_core.exports.select import export_line
+from ocr_core.exports.rows import export_line
 from ocr_core.library.written import HUMAN, Place, as_it_counts, place_of
 from ocr_core.search.hits import mark
 from ocr_core.search.query.language import Clause, Query, parse, tolerated
