@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tests.audit.test_drift import COLLECTIONS, audited
 
 from ocr_core.audit.metrics.intervals import Clusters, interval
-from ocr_core.audit.results.drift import compare
+from ocr_core.audit.results.compare import compare
 from ocr_core.audit.sampling.draw import Design, draw_from, read_frame
 from ocr_core.audit.sampling.weights import SampleWeights
 from tests.audit.noised import Noise, noised_library

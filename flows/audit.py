@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from prefect import flow
 
-from ocr_core.audit.results.drift import ALPHA, MINIMUM
+from ocr_core.audit.results.compare import ALPHA, MINIMUM
 from ocr_core.audit.results.measure import DRAWN
 from tasks.audit import TODAY, compare, find_sample, measure_as
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from ocr_core.audit.figures import bounded
 from ocr_core.audit.metrics.intervals import Rate
-from ocr_core.audit.results.drift import Comparison, DriftReport
+from ocr_core.audit.results.compare import Comparison
+from ocr_core.audit.results.drift import DriftReport
 from ocr_core.audit.results.sample_report import table
 from ocr_core.errors import DriftError
 from ocr_core.harmless import printable

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from ocr_core.audit.metrics.intervals import holm
-from ocr_core.audit.results.drift import AuditRows, Comparison, compare
+from ocr_core.audit.results.compare import AuditRows, Comparison, compare
 
 CHARACTERS = 45
 SPREAD = 50.0  # of rates of pages about the collection's: sd 0.03 at 0.05
