@@ -37,7 +37,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from ocr_core.ground_truth import read_page
 from ocr_core.library import Library
 from ocr_core.library.folding import fold
-from ocr_core.library.schemas import SCHEMAS, SORT_KEYS
+from ocr_core.library.parquet import SORT_KEYS
+from ocr_core.library.schemas import SCHEMAS
 from ocr_core.search.index import upkeep
 from ocr_core.search.search import Searcher, search
 

@@ -34,7 +34,8 @@ import pyarrow as pa
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ocr_core.library import Library, RunRecord
-from ocr_core.library.schemas import SCHEMAS, SORT_KEYS
+from ocr_core.library.parquet import SORT_KEYS
+from ocr_core.library.schemas import SCHEMAS
 from ocr_core.records import page_id
 from ocr_core.search.index import upkeep
 

@@ -26,8 +26,9 @@ import pyarrow.parquet as pq
 
 from ocr_core.library import durable
 from ocr_core.library.manifest import Conflict, DataFile, ManifestLog, grouped
+from ocr_core.library.parquet import SORT_KEYS
 from ocr_core.library.publish import write_part
-from ocr_core.library.schemas import SCHEMAS, SORT_KEYS
+from ocr_core.library.schemas import SCHEMAS
 from ocr_core.library.views import Snapshot, open_files
 
 log = logging.getLogger(__name__)

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ocr_core.errors import LibraryError, UsageError
 from ocr_core.library import compact as compaction
 from ocr_core.library import durable, marker, names, queries
 from ocr_core.library.lookup import StoredPage, stored_page
 from ocr_core.library.manifest import ManifestLog
-from ocr_core.library.publish import write_part
+from ocr_core.library.publish import Publisher
 from ocr_core.library.queries import PageState, StoredDocument
 from ocr_core.library.tables import Publication, RunRecord, to_table
 from ocr_core.library.views import UNREADABLE, Snapshot, reading
 from ocr_core.records import Document, Failure, PageResult
-
-log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 
@@ -37,8 +32,7 @@ class Library:
         self.root = root
         self.settings = dict(settings)
         self._log = ManifestLog(root / "_log")
-        self._clock = threading.Lock()
-        self._last_stamp = datetime.min.replace(tzinfo=UTC)
+        self._publisher = Publisher(root, self._log)
 
     # -- opening ---------------------------------------------------------------------------------------
 
@@ -106,7 +100,7 @@ class Library:
             UsageError: the name of the collection or run cannot be used.
             LibraryError: the disk is full, read-only or broken; nothing was published.
         """
-        publication = Publication(names.run(run_id), names.collection(collection), self._stamp())
+        publication = Publication(names.run(run_id), names.collection(collection), self._publisher.stamp())
         if run and (run.run_id, names.collection(run.collection)) != (
             publication.run_id,
             publication.collection,
@@ -129,25 +123,9 @@ class Library:
         Args:
             at: the `created_at` of the rows, where it is one.
         """
-        return self._publish(run_id, [(name, collection, table) for name, table in tables.items()], at=at)
-
-    def _publish(
-        self, run_id: str, tables: Sequence[tuple[str, str, pa.Table]], *, at: datetime | None
-    ) -> int:
-        """Publish tables, each with its data set and collection, as one version."""
-        tables = [entry for entry in tables if entry[2].num_rows]
-        if not tables:
-            return self._log.latest()
-        with durable.disk_errors(self.root, "publish"):
-            self._log.prepare()
-            with durable.locked(self.root / "_log" / ".lock", exclusive=False):
-                parts = [
-                    write_part(self.root, name, collection, run_id, table)
-                    for name, collection, table in tables
-                ]
-                version = self._log.commit("publish", parts, at=at)
-        log.debug("version %d: %s", version, ", ".join(f"{p.dataset} {p.rows}" for p in parts))
-        return version
+        return self._publisher.publish(
+            run_id, [(name, collection, table) for name, table in tables.items()], at=at
+        )
 
     def append(self, run_id: str, dataset: str, rows: Sequence[Mapping[str, Any]]) -> int:
         """Publish rows of `ground_truth`, `samples` or `audits` as one version, which is returned.
@@ -159,13 +137,13 @@ class Library:
         Raises:
             UsageError, LibraryError: as `publish`.
         """
-        stamp = self._stamp()
+        stamp = self._publisher.stamp()
         parts: dict[str, list[dict[str, Any]]] = {}
         for row in rows:
             name = names.collection(row["collection"])
             tail = {"collection": name, "run_id": names.run(run_id), "created_at": stamp}
             parts.setdefault(name, []).append({**row, **tail})
-        return self._publish(
+        return self._publisher.publish(
             run_id, [(dataset, name, to_table(dataset, part)) for name, part in parts.items()], at=stamp
         )
 
@@ -222,24 +200,12 @@ class Library:
         return self.reading(lambda con: queries.documents(con, collection, ids))
 
     def places(self, doc_id: str) -> list[tuple[str, str]]:
-        """Root and source path of every file that was found with these bytes, those found last first. It costs a look at
-        one document, however many the library has."""
-
-        def read() -> pa.Table:
-            files = self.snapshot().dataset("documents")
-            columns = ["root", "source_path", "copy_roots", "copies", "created_at"]
-            return files.to_table(columns, filter=pc.field("doc_id") == doc_id)
-
-        rows = self._again(read).sort_by([("created_at", "descending")]).to_pylist()
-        own = ((row["root"], row["source_path"]) for row in rows)
-        copies = (pair for row in rows for pair in zip(row["copy_roots"], row["copies"], strict=True))
-        return list(dict.fromkeys((*own, *copies)))
+        """See `queries.places`."""
+        return self._again(lambda: queries.places(self.snapshot(), doc_id))
 
     def runs(self) -> list[dict[str, Any]]:
-        """The runs, oldest first, as rows of the view."""
-        return self._table("SELECT * FROM runs ORDER BY started_at, run_id").to_pylist(
-            maps_as_pydicts="strict"
-        )
+        """See `queries.runs`."""
+        return self.reading(queries.runs)
 
     def page(self, name: str) -> StoredPage:
         """The page that people mean by a name: see `lookup.stored_page`.
@@ -250,9 +216,8 @@ class Library:
         return self.reading(lambda con: stored_page(con, self.root, name))
 
     def page_rows(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """Rows of the view `pages` by their ids, as far as they are there."""
-        table = self._table("SELECT * FROM pages WHERE page_id IN (SELECT unnest($ids))", ids=list(ids))
-        return {row["page_id"]: row for row in table.to_pylist(maps_as_pydicts="strict")}
+        """See `queries.page_rows`."""
+        return self.reading(lambda con: queries.page_rows(con, ids))
 
     def reading(self, read: Callable[[duckdb.DuckDBPyConnection], _T], *, results: bool = True) -> _T:
         """What `read` makes of a connection to the newest version, which is closed afterwards. It may be called
@@ -290,16 +255,6 @@ class Library:
                 if not _names_missing_file(error):
                     raise
             return read()
-
-    def _table(self, query: str, **parameters: Any) -> pa.Table:
-        return self.reading(lambda con: con.sql(query, params=parameters or None).to_arrow_table())
-
-    def _stamp(self) -> datetime:
-        """Now, but later than anything published and any stamp given before: clocks differ and are put back."""
-        with self._clock:
-            newest = max(self._last_stamp, self._log.published_at())
-            self._last_stamp = max(datetime.now(UTC), newest + timedelta(microseconds=1))
-            return self._last_stamp
 
 
 def _names_missing_file(error: Exception) -> bool:

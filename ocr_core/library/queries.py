@@ -1,4 +1,4 @@
-"""What runs and tools ask of a library: states of pages, standing failures, documents."""
+"""What runs and tools ask of a library: states of pages, standing failures, documents and where they were found, runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from ocr_core.library.views import Snapshot
 from ocr_core.records import Failure, Script, Stage, Status
 
 
@@ -105,5 +107,27 @@ def documents(
     ]
 
 
+def places(snapshot: Snapshot, doc_id: str) -> list[tuple[str, str]]:
+    """Root and source path of every file that was found with these bytes, those found last first. It costs a look at
+    one document, however many the library has."""
+    columns = ["root", "source_path", "copy_roots", "copies", "created_at"]
+    table = snapshot.dataset("documents").to_table(columns, filter=pc.field("doc_id") == doc_id)
+    rows = table.sort_by([("created_at", "descending")]).to_pylist()
+    own = ((row["root"], row["source_path"]) for row in rows)
+    copies = (pair for row in rows for pair in zip(row["copy_roots"], row["copies"], strict=True))
+    return list(dict.fromkeys((*own, *copies)))
+
+
+def runs(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """The runs, oldest first, as rows of the view."""
+    return _table(con, "SELECT * FROM runs ORDER BY started_at, run_id").to_pylist(maps_as_pydicts="strict")
+
+
+def page_rows(con: duckdb.DuckDBPyConnection, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Rows of the view `pages` by their ids, as far as they are there."""
+    table = _table(con, "SELECT * FROM pages WHERE page_id IN (SELECT unnest($ids))", ids=list(ids))
+    return {row["page_id"]: row for row in table.to_pylist(maps_as_pydicts="strict")}
+
+
 def _table(con: duckdb.DuckDBPyConnection, query: str, **parameters: Any) -> pa.Table:
-    return con.sql(query, params=parameters).to_arrow_table()
+    return con.sql(query, params=parameters or None).to_arrow_table()

@@ -16,8 +16,8 @@ from typing import Final
 import pyarrow as pa
 
 _STAMP: Final = pa.timestamp("us", tz="UTC")
-_INTS: Final = pa.list_(pa.int32())
-_STRINGS: Final = pa.list_(pa.string())
+INTS: Final = pa.list_(pa.int32())
+STRINGS: Final = pa.list_(pa.string())
 _SECONDS: Final = pa.map_(pa.string(), pa.float64())
 
 _ENGINE: Final = [("engine", pa.string()), ("engine_version", pa.string()), ("model_sha256", pa.string())]
@@ -40,8 +40,8 @@ DOCUMENTS: Final = pa.schema(
         ("media_type", pa.string()),
         ("pages", pa.int32()),
         ("size_bytes", pa.int64()),
-        ("copies", _STRINGS),  # source paths of further files with the same bytes
-        ("copy_roots", _STRINGS),  # their roots, same order
+        ("copies", STRINGS),  # source paths of further files with the same bytes
+        ("copy_roots", STRINGS),  # their roots, same order
         *_TAIL,
     ]
 )
@@ -79,30 +79,27 @@ LINES: Final = pa.schema(
         *_PLACE,
         ("line_order", pa.int32()),  # from 0, reading order
         *_BOX,
-        ("polygon_x", _INTS),
-        ("polygon_y", _INTS),
-        ("baseline_x", _INTS),
-        ("baseline_y", _INTS),
+        ("polygon_x", INTS),
+        ("polygon_y", INTS),
+        ("baseline_x", INTS),
+        ("baseline_y", INTS),
         ("region", pa.string()),
         ("direction", pa.string()),  # ltr | rtl
         ("script", pa.string()),
         ("script_confidence", pa.float64()),
         ("hand", pa.string()),  # hand | print | ""
-        (
-            "text",
-            pa.string(),
-        ),  # NFC, logical order; "" with the flag `pending` while the line waits for an engine
+        ("text", pa.string()),  # NFC, logical order; "" with the flag `pending` while it waits for an engine
         ("text_search", pa.string()),  # folded words joined by single spaces
         ("words", pa.int32()),  # in text_search
         ("confidence", pa.float64()),  # NULL for a pending line
         *_ENGINE,
-        ("flags", _STRINGS),
-        ("word_text", _STRINGS),  # words with boxes, where the engine gives them; parallel lists
+        ("flags", STRINGS),
+        ("word_text", STRINGS),  # words with boxes, where the engine gives them; parallel lists
         ("word_confidence", pa.list_(pa.float32())),
-        ("word_x0", _INTS),
-        ("word_y0", _INTS),
-        ("word_x1", _INTS),
-        ("word_y1", _INTS),
+        ("word_x0", INTS),
+        ("word_y0", INTS),
+        ("word_x1", INTS),
+        ("word_y1", INTS),
         *_TAIL,
     ]
 )
@@ -128,7 +125,7 @@ RUNS: Final = pa.schema(
     [
         ("run_id", pa.string()),
         ("collection", pa.string()),
-        ("sources", _STRINGS),
+        ("sources", STRINGS),
         ("started_at", _STAMP),
         ("finished_at", _STAMP),
         ("state", pa.string()),  # running | completed | interrupted
@@ -170,8 +167,8 @@ SAMPLES: Final = pa.schema(
         *_PLACE,
         ("line_order", pa.int32()),
         *_BOX,
-        ("polygon_x", _INTS),
-        ("polygon_y", _INTS),
+        ("polygon_x", INTS),
+        ("polygon_y", INTS),
         ("direction", pa.string()),
         ("script", pa.string()),
         ("hand", pa.string()),
@@ -232,53 +229,3 @@ SCHEMAS: Final[dict[str, pa.Schema]] = {
     "samples": SAMPLES,
     "audits": AUDITS,
 }
-
-# How the rows of a file are ordered: by document, page, line.
-SORT_KEYS: Final[dict[str, list[str]]] = {
-    "documents": ["doc_id", "created_at"],
-    "pages": ["doc_id", "page_number", "created_at"],
-    "lines": ["doc_id", "page_number", "created_at", "line_order"],
-    "failures": ["source_path", "page_number", "created_at"],
-    "runs": ["run_id", "created_at"],
-    "ground_truth": ["doc_id", "page_number", "line_order", "created_at"],
-    "samples": ["audit_id", "number", "created_at"],
-    "audits": ["audit_id", "line_id", "created_at"],
-}
-
-# Rows of a row group. Single lines are looked up by search, single pages by the viewer, which read whole row groups:
-# small ones cost a tenth more room (of pages a thirtieth) and make that sixty times quicker for lines, and halve the
-# time of a page in a library of 100,000.
-ROW_GROUP_ROWS: Final = dict.fromkeys(SCHEMAS, 100_000) | {"lines": 1_000, "pages": 4_000}
-ZSTD_LEVEL: Final = 6
-
-# Sorted long ids shrink to nothing when each stores only what differs from the one before.
-_PREFIXED: Final = ("line_id", "page_id")
-
-
-def parquet_options(schema: pa.Schema) -> dict[str, object]:
-    """Writer options for `pyarrow.parquet.ParquetWriter`: dictionaries for plain strings, deltas for integers
-    in lists, for ids that share long prefixes and for lengths of words.
-    """
-    encodings: dict[str, str] = {}
-    dictionary: list[str] = []
-    for column in schema:
-        if column.type == _INTS:
-            encodings[f"{column.name}.list.element"] = "DELTA_BINARY_PACKED"
-        elif column.name in _PREFIXED:
-            encodings[column.name] = "DELTA_BYTE_ARRAY"
-        elif column.name in ("text", "text_search"):
-            encodings[column.name] = "PLAIN"
-        elif column.name == "word_text":  # seldom the same twice in a row group
-            encodings["word_text.list.element"] = "DELTA_LENGTH_BYTE_ARRAY"
-        elif column.type == pa.string():
-            dictionary.append(column.name)
-        elif column.type == _STRINGS:
-            dictionary.append(f"{column.name}.list.element")
-    return {
-        "compression": "zstd",
-        "compression_level": ZSTD_LEVEL,
-        "use_dictionary": dictionary,
-        "column_encoding": encodings,
-        "coerce_timestamps": "us",
-        "write_statistics": True,
-    }

@@ -12,7 +12,8 @@ from typing import Any, Final
 import pyarrow as pa
 
 from ocr_core.library.folding import fold
-from ocr_core.library.schemas import SCHEMAS, SORT_KEYS
+from ocr_core.library.parquet import SORT_KEYS
+from ocr_core.library.schemas import SCHEMAS
 from ocr_core.records import Document, EngineStamp, Failure, LineResult, PageResult
 
 Row = dict[str, Any]

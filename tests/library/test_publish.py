@@ -96,7 +96,7 @@ def test_newest_is_the_last_published_even_when_clocks_go_back(
 
     page = document("a.png").page(1)
     library.publish("r1", "c", results=[result(page, "first")], failures=[failure("b.pdf")])
-    monkeypatch.setattr("ocr_core.library.library.datetime", Slow)
+    monkeypatch.setattr("ocr_core.library.publish.datetime", Slow)
     monkeypatch.setattr("ocr_core.library.manifest.datetime", Slow)
     for run_id in ("r0", "q"):
         other = Library.open(library.root)
