@@ -12,8 +12,9 @@ from prefect.context import FlowRunContext
 
 from ocr_core.audit.results import drift_report, sample_report
 from ocr_core.audit.results.drift import drift as find_drift
-from ocr_core.audit.results.measure import measure_sample, save_report
-from ocr_core.audit.transcription.transcriptions import samples
+from ocr_core.audit.results.measure import measure_sample
+from ocr_core.audit.results.save import save_report
+from ocr_core.audit.transcription.samples import samples
 from ocr_core.library import Library
 
 TODAY: Final = "today"

@@ -4,10 +4,10 @@ From a notebook, `library` being `Library.open(DIR)`::
 
     drawn = draw(library, Design(lines=400))                      # sampling.draw
     audit = publish(library, drawn.rows)                          # sampling.draw
-    todo = open_lines(library, audit, transcriber="Ada")          # transcription.transcriptions
+    todo = open_lines(library, audit, transcriber="Ada")          # transcription.samples
     add_transcriptions(library, [Transcription(todo[0].line_id, "Kew Gardens", "Ada", audit_id=audit)])
     report = measure_sample(library, audit)                       # results.measure
-    save_report(library, report)                                  # results.measure
+    save_report(library, report)                                  # results.save
     Path("report.html").write_text(as_html(report, library))      # results.sample_report
     drift(library, by="month").alarms(above=0.01)                 # results.drift
 

@@ -10,8 +10,9 @@ from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse
 
-from ocr_core.audit.results.measure import Estimate, SampleReport, measure_sample
-from ocr_core.audit.transcription.transcriptions import samples
+from ocr_core.audit.results.estimates import Estimate
+from ocr_core.audit.results.measure import SampleReport, measure_sample
+from ocr_core.audit.transcription.samples import samples
 from ocr_core.errors import NothingToDo
 from ocr_core.viewer.shared import AuditId, Here, Shared, render
 

@@ -1,7 +1,7 @@
 """What people write: corrections of lines, with the reading in sight, and transcriptions of audit samples, without.
 
 Everything here is refused unless the viewer was started with `--edit`. It lands in `ground_truth` (see
-`audit.transcriptions`); the engines' readings stay as they are.
+`audit.transcription`); the engines' readings stay as they are.
 """
 
 from __future__ import annotations
@@ -14,15 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from ocr_core.audit.transcription.transcriptions import (
-    AUDIT,
-    CORRECTION,
-    SampleLine,
-    Transcription,
-    add_transcriptions,
-    open_lines,
-    samples,
-)
+from ocr_core.audit.transcription.samples import SampleLine, open_lines, samples
+from ocr_core.audit.transcription.transcriptions import AUDIT, CORRECTION, Transcription, add_transcriptions
 from ocr_core.records import Box
 from ocr_core.viewer.shared import AuditId, Here, LineId, Shared, asks_for_part, page_row, render, shared
 from ocr_core.viewer.turning import svg_transform, turned_box

@@ -10,7 +10,8 @@ from prefect.states import State
 
 from flows.deployments import read_deployments
 from ocr_core.audit.sampling.draw import Design, draw, publish
-from ocr_core.audit.transcription.transcriptions import Transcription, add_transcriptions, sample_lines
+from ocr_core.audit.transcription.samples import sample_lines
+from ocr_core.audit.transcription.transcriptions import Transcription, add_transcriptions
 from ocr_core.errors import DriftError
 from ocr_core.library import Library
 from tests.conftest import ROOT

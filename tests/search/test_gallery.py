@@ -14,9 +14,11 @@ from typing import Any
 
 import pytest
 
-from ocr_core.audit.results.measure import measure_sample, save_report
+from ocr_core.audit.results.measure import measure_sample
+from ocr_core.audit.results.save import save_report
 from ocr_core.audit.sampling.draw import Design, draw, publish
-from ocr_core.audit.transcription.transcriptions import Transcription, add_transcriptions, sample_lines
+from ocr_core.audit.transcription.samples import sample_lines
+from ocr_core.audit.transcription.transcriptions import Transcription, add_transcriptions
 from ocr_core.library import Library, RunRecord
 from ocr_core.library.schemas import SCHEMAS
 from ocr_core.records import Document, EngineStamp, PageResult, Script, Status

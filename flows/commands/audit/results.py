@@ -90,7 +90,8 @@ def report(
     same audit and label takes the place of the one before.
     """
     from ocr_core.audit.results import sample_report
-    from ocr_core.audit.results.measure import measure_sample, save_report
+    from ocr_core.audit.results.measure import measure_sample
+    from ocr_core.audit.results.save import save_report
     from ocr_core.library import Library
 
     opened = Library.open(library.absolute())

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from ocr_core.audit.transcription.transcriptions import SampleLine
+from ocr_core.audit.transcription.samples import SampleLine
 from ocr_core.library import Library
 from ocr_core.records import Box
 

@@ -12,7 +12,8 @@ import numpy as np
 from ocr_core.audit.figures import bounded, percent, visible
 from ocr_core.audit.html import PLOT, differences, picture_uri, plot_points, templates
 from ocr_core.audit.results.charts import forest
-from ocr_core.audit.results.measure import AuditedLine, Estimate, SampleReport
+from ocr_core.audit.results.estimates import AuditedLine, Estimate
+from ocr_core.audit.results.measure import SampleReport
 from ocr_core.harmless import printable
 from ocr_core.library import Library
 from ocr_core.pipeline.line_pictures import cut_lines

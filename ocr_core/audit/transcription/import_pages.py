@@ -10,12 +10,8 @@ from typing import Any, Final
 import numpy as np
 
 from ocr_core.audit.transcription.import_sheets import Imported, refusal
-from ocr_core.audit.transcription.transcriptions import (
-    Transcription,
-    add_transcriptions,
-    newest_sample,
-    one_line,
-)
+from ocr_core.audit.transcription.samples import newest_sample
+from ocr_core.audit.transcription.transcriptions import Transcription, add_transcriptions, one_line
 from ocr_core.errors import NothingToDo, UsageError
 from ocr_core.ground_truth import TruthLine, TruthPage, find_pages
 from ocr_core.library import Library

@@ -13,16 +13,14 @@ from pathlib import Path
 from typing import Final
 
 from ocr_core.audit.transcription.folder import FACTS, picture_name
+from ocr_core.audit.transcription.samples import SampleLine, newest_sample, sample_lines
 from ocr_core.audit.transcription.sheets import MARKS, SheetRow, read_sheet
 from ocr_core.audit.transcription.transcriptions import (
     AUDIT,
     TEXT,
-    SampleLine,
     Transcription,
     add_transcriptions,
-    newest_sample,
     one_line,
-    sample_lines,
 )
 from ocr_core.errors import NothingToDo, UsageError
 from ocr_core.library import Library

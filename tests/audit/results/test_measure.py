@@ -16,16 +16,13 @@ from click.testing import CliRunner, Result
 from flows.cli import cli
 from ocr_core.audit.metrics.text import NORMALISATIONS
 from ocr_core.audit.results.drift import drift
-from ocr_core.audit.results.measure import measure_sample, save_report
+from ocr_core.audit.results.measure import measure_sample
 from ocr_core.audit.results.sample_report import as_html, as_json, as_markdown, as_text
+from ocr_core.audit.results.save import save_report
 from ocr_core.audit.sampling.draw import Design, draw, publish
 from ocr_core.audit.sampling.size import pilot_of
-from ocr_core.audit.transcription.transcriptions import (
-    Transcription,
-    add_transcriptions,
-    open_lines,
-    sample_lines,
-)
+from ocr_core.audit.transcription.samples import open_lines, sample_lines
+from ocr_core.audit.transcription.transcriptions import Transcription, add_transcriptions
 from ocr_core.errors import DriftError, NothingToDo, UsageError
 from ocr_core.library import Library
 from ocr_core.records import EngineStamp, Script

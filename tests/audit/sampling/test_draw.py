@@ -17,7 +17,7 @@ from ocr_core.audit.sampling.draw import Design, draw, publish, read_frame
 from ocr_core.audit.sampling.size import assumed, needed
 from ocr_core.audit.sampling.strata import Size, make_strata
 from ocr_core.audit.sampling.weights import SampleWeights
-from ocr_core.audit.transcription.transcriptions import samples
+from ocr_core.audit.transcription.samples import samples
 from ocr_core.errors import NothingToDo, UsageError
 from ocr_core.library import Library
 from tests.audit.noised import Noise, Noised, noised_library

@@ -17,14 +17,9 @@ from PIL import Image
 
 from ocr_core.audit.transcription.import_pages import import_pages
 from ocr_core.audit.transcription.import_sheets import import_sheet
+from ocr_core.audit.transcription.samples import open_lines, sample_lines, samples
 from ocr_core.audit.transcription.sheets import COLUMNS, read_sheet, write_csv, write_xlsx
-from ocr_core.audit.transcription.transcriptions import (
-    Transcription,
-    add_transcriptions,
-    open_lines,
-    sample_lines,
-    samples,
-)
+from ocr_core.audit.transcription.transcriptions import Transcription, add_transcriptions
 from ocr_core.errors import NothingToDo, UsageError
 from ocr_core.exports import FORMATS, Destination, Options, Selection, export
 from tests.audit.conftest import ARABIC, LATIN, Given
