@@ -15,7 +15,7 @@ from ocr_core.errors import UsageError
 from ocr_core.exports import names
 from ocr_core.exports.context import Context
 from ocr_core.exports.files import whole_file
-from ocr_core.exports.formats import Format, Unit
+from ocr_core.exports.formats.register import Format, Unit
 from ocr_core.exports.model import ExportPage
 from ocr_core.exports.pictures import Pictures
 from ocr_core.exports.select import Selected, Selection

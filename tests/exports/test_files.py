@@ -12,7 +12,7 @@ import pytest
 from ocr_core.errors import LibraryError, NothingToDo, UsageError
 from ocr_core.exports import FORMATS, Destination, Selection, export
 from ocr_core.exports.context import Context
-from ocr_core.exports.formats import Format, Unit
+from ocr_core.exports.formats.register import Format, Unit
 from ocr_core.exports.model import ExportPage
 from ocr_core.exports.select import Selected
 from ocr_core.library import Library

@@ -19,11 +19,12 @@ from fontTools.ttLib import TTFont
 from lxml import etree
 from PIL import Image, ImageCms
 
-from ocr_core.exports import Selection, glyphless
+from ocr_core.exports import Selection
 from ocr_core.exports.context import Context
-from ocr_core.exports.glyphless import WIDTH, GlyphlessFont, build
-from ocr_core.exports.hidden_text import painted
-from ocr_core.exports.pdf import write
+from ocr_core.exports.formats.pdf import glyphless
+from ocr_core.exports.formats.pdf.document import write
+from ocr_core.exports.formats.pdf.glyphless import WIDTH, GlyphlessFont, build
+from ocr_core.exports.formats.pdf.hidden_text import painted
 from ocr_core.exports.pictures import Pictures
 from ocr_core.exports.select import Selected
 from ocr_core.library import Library

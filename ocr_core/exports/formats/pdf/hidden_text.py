@@ -13,9 +13,9 @@ import unicodedata
 from dataclasses import replace
 from typing import Final
 
-from ocr_core.exports.glyphless import ASCENT, DESCENT, WIDTH, GlyphlessFont
+from ocr_core.exports.formats.pdf.file import number
+from ocr_core.exports.formats.pdf.glyphless import ASCENT, DESCENT, WIDTH, GlyphlessFont
 from ocr_core.exports.model import ExportLine, ExportPage
-from ocr_core.exports.pdf_file import number
 from ocr_core.exports.turned import turned_box, turned_points
 from ocr_core.exports.words import direction_of
 

@@ -2,7 +2,7 @@
 
 The glyph is a stroke there and back, which encloses nothing: PDFium leaves out words of one letter if it has no extent.
 
-`data/glyphless.ttf` is what `build` makes. A font for each document maps the characters that occur to codes as they come.
+`glyphless.ttf` is what `build` makes. A font for each document maps the characters that occur to codes as they come.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import io
 from pathlib import Path
 from typing import Final
 
-from ocr_core.exports.pdf_file import PdfFile, ref
+from ocr_core.exports.formats.pdf.file import PdfFile, ref
 
 WIDTH: Final = 500  # of every glyph, in thousandths of the font size
 ASCENT: Final = 800
 DESCENT: Final = -200
-_FILE: Final = Path(__file__).parent / "data" / "glyphless.ttf"
+_FILE: Final = Path(__file__).with_name("glyphless.ttf")
 _NAME: Final = "WarraqGlyphless"
 _ENTRIES_AT_ONCE: Final = 100  # more are not allowed in one `bfchar` section (Adobe Technical Note 5411)
 

@@ -12,11 +12,11 @@ from typing import BinaryIO, Final
 from PIL import ImageCms
 
 from ocr_core.exports.context import SOFTWARE, Context
-from ocr_core.exports.glyphless import GlyphlessFont
-from ocr_core.exports.hidden_text import content
+from ocr_core.exports.formats.pdf.file import PdfFile, number, ref, string
+from ocr_core.exports.formats.pdf.glyphless import GlyphlessFont
+from ocr_core.exports.formats.pdf.hidden_text import content
+from ocr_core.exports.formats.pdf.xmp import Provenance
 from ocr_core.exports.model import ExportPage, fit
-from ocr_core.exports.pdf_file import PdfFile, number, ref, string
-from ocr_core.exports.xmp import Provenance
 
 _POINTS_PER_INCH: Final = 72.0
 _A4_LONG_SIDE: Final = 842.0  # points: how large a page is drawn whose resolution nobody knows

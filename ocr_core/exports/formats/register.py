@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import BinaryIO, Final
 
-from ocr_core.exports import alto, hocr, iiif, page_xml, pdf, tei, text
 from ocr_core.exports.context import Context
+from ocr_core.exports.formats import alto, hocr, iiif, page_xml, tei, text
+from ocr_core.exports.formats.pdf import document as pdf
 from ocr_core.exports.model import ExportPage
 
 Writer = Callable[[Iterator[ExportPage], BinaryIO, Context], None]

@@ -1,0 +1,1 @@
+"""The formats of exports, each with what writes it."""
