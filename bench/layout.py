@@ -29,8 +29,8 @@ from ocr_core.audit.metrics.baselines import BaselineRates, baseline_rates, mean
 from ocr_core.ground_truth import TruthLine, TruthPage
 from ocr_core.imaging.clean import clean_page
 from ocr_core.layout.choice import segmenter_for
-from ocr_core.layout.learned import LearnedSegmenter
-from ocr_core.layout.maps import line_maps
+from ocr_core.layout.learned.maps import line_maps
+from ocr_core.layout.learned.segmenter import LearnedSegmenter
 from ocr_core.layout.method import LayoutMethod
 from ocr_core.layout.protocol import Segmenter
 from ocr_core.models.opencv import load_network

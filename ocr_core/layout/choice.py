@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ocr_core.errors import ModelError
 from ocr_core.layout.classical import ClassicalSegmenter
-from ocr_core.layout.learned import LearnedSegmenter
-from ocr_core.layout.maps import packaged_network
+from ocr_core.layout.learned.maps import packaged_network
+from ocr_core.layout.learned.segmenter import LearnedSegmenter
 from ocr_core.layout.method import LayoutMethod
 from ocr_core.layout.protocol import Segmenter
 

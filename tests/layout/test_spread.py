@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from ocr_core.imaging.clean import clean_page
-from ocr_core.layout.baselines import Baseline
 from ocr_core.layout.choice import segmenter_for
+from ocr_core.layout.learned.baselines import Baseline
 from ocr_core.layout.method import LayoutMethod
 from ocr_core.layout.protocol import Segmenter
 from ocr_core.layout.spread import LEFT, RIGHT, Gutter, cut_at, in_order

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from ocr_core.errors import ModelError, UsageError
-from ocr_core.layout.maps import line_maps
+from ocr_core.layout.learned.maps import line_maps
 from ocr_core.models import read_card
 from ocr_core.models.opencv import load_network
 from ocr_core.training.checkpoints import CHECKPOINT, load_checkpoint

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from ocr_core.layout.baselines import Baseline, enlarged, find_baselines
-from ocr_core.layout.maps import LineMaps
+from ocr_core.layout.learned.baselines import Baseline, enlarged, find_baselines
+from ocr_core.layout.learned.maps import LineMaps
 
 HEIGHT, WIDTH = 400, 600
 

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from ocr_core.layout.borne_out import borne_out
 from ocr_core.layout.ink import Ink, find_ink
+from ocr_core.layout.learned.borne_out import borne_out
 from ocr_core.layout.ridges import Ridge
 from tests.imaging.drawn import Page, write
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocr_core.layout.crests import Course, chains, crest_pixels, crests_of, distance, enlarged_ys, smoothed
-from ocr_core.layout.maps import Floats, LineMaps
+from ocr_core.layout.learned.maps import Floats, LineMaps
 
 _LOW = 0.25
 """A crest is followed down to this probability."""

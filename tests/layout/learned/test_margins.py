@@ -12,7 +12,7 @@ from ocr_core.imaging.clean import clean_page
 from ocr_core.layout.choice import segmenter_for
 from ocr_core.layout.crops import crop_lines
 from ocr_core.layout.ink import find_ink
-from ocr_core.layout.margins import set_apart, written_margins
+from ocr_core.layout.learned.margins import set_apart, written_margins
 from ocr_core.layout.method import LayoutMethod
 from ocr_core.layout.ridges import Ridge
 from ocr_core.records import MARGIN, Line

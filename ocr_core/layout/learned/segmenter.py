@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocr_core.imaging.geometry import apply, compose, quarter
-from ocr_core.layout.baselines import Baseline, enlarged, find_baselines
-from ocr_core.layout.borne_out import borne_out
 from ocr_core.layout.classical import ClassicalSegmenter, is_texture
 from ocr_core.layout.compose import Shape, layout_of, outlined
 from ocr_core.layout.ink import find_marks, ink_of, line_pitch
-from ocr_core.layout.maps import LineMaps
-from ocr_core.layout.margins import Margin, set_apart, written_margins
+from ocr_core.layout.learned.baselines import Baseline, enlarged, find_baselines
+from ocr_core.layout.learned.borne_out import borne_out
+from ocr_core.layout.learned.maps import LineMaps
+from ocr_core.layout.learned.margins import Margin, set_apart, written_margins
 from ocr_core.layout.ridges import Ridge
 from ocr_core.layout.spread import cut_at, find_gutter
 from ocr_core.records import MARGIN, TEXT, CleanPage, GreyImage, Layout
@@ -37,7 +37,7 @@ class LearnedSegmenter:
     """Finds lines with a network; by strokes alone on pages where that finds nothing, or more than any page has.
 
     Args:
-        network: the maps of a page, as :func:`~ocr_core.layout.maps.line_maps` gives them.
+        network: the maps of a page, as :func:`~ocr_core.layout.learned.maps.line_maps` gives them.
         weights: which weights it has; part of the version.
     """
 

@@ -12,8 +12,8 @@ from ocr_core.errors import ModelError
 from ocr_core.imaging.clean import clean_page
 from ocr_core.layout.choice import segmenter_for
 from ocr_core.layout.classical import ClassicalSegmenter
-from ocr_core.layout.learned import LearnedSegmenter
-from ocr_core.layout.maps import LineMaps, packaged_network
+from ocr_core.layout.learned.maps import LineMaps, packaged_network
+from ocr_core.layout.learned.segmenter import LearnedSegmenter
 from ocr_core.layout.method import LayoutMethod
 from ocr_core.models.opencv import load_network
 from ocr_core.records import CleanPage, GreyImage
