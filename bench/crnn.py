@@ -108,7 +108,7 @@ def published(lines: list, precision: str) -> None:
 
     from ocr_core.errors import ModelError
     from ocr_core.models import verified_bytes
-    from ocr_core.models.remote import models_folder
+    from ocr_core.models.pulled import models_folder
     from ocr_core.recognizers.crnn.engine import CrnnRecognizer
     from ocr_core.recognizers.crnn.lines import Placement
     from ocr_core.recognizers.decoding.charset import Charset

@@ -77,7 +77,7 @@ def _packages() -> Iterator[Finding]:
 def _processor() -> Iterator[Finding]:
     import torch
 
-    from ocr_core.models.remote import pulled_cards
+    from ocr_core.models.pulled import pulled_cards
     from tasks.pool import cores, default_readers, default_workers
 
     share = f"{default_workers()} to prepare pages, {default_readers()} to read them"

@@ -124,7 +124,8 @@ def _size(size: int) -> str:
 @click.option("--force", is_flag=True, help="Also if it is here already.")
 def pull(name: str, source: Path | None, characters: Path | None, force: bool) -> None:
     """Bring a published model onto this machine, convert it once, and record its sha256."""
-    from ocr_core.models.remote import pulled_cards, remote_model
+    from ocr_core.models.pulled import pulled_cards
+    from ocr_core.models.remote import remote_model
     from ocr_core.recognizers.register import pull_reader
 
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it tells of every attempt, twice
@@ -163,7 +164,7 @@ def verify(as_json: bool) -> int:
     """Check the sha256 of every model file that is here."""
     from ocr_core.errors import ModelError
     from ocr_core.models import WEIGHTS, cards, verified_path
-    from ocr_core.models.remote import models_folder, pulled_cards, verified_folder
+    from ocr_core.models.pulled import models_folder, pulled_cards, verified_folder
 
     code = 0
     folders = [(card, WEIGHTS) for card in cards()]

@@ -9,7 +9,8 @@ from typing import Final, Literal
 from ocr_core.errors import UsageError
 from ocr_core.models import WEIGHTS, cards
 from ocr_core.models.card import ModelCard
-from ocr_core.models.remote import REMOTE, RemoteModel, models_folder, pulled_cards
+from ocr_core.models.pulled import models_folder, pulled_cards
+from ocr_core.models.remote import REMOTE, RemoteModel
 
 PURPOSES: Final = {
     "crnn-latin": "reads lines, English hands and print",

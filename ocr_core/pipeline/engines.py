@@ -10,7 +10,8 @@ from ocr_core.imaging.orientation import MODEL as ORIENTATION_MODEL
 from ocr_core.layout.choice import segmenter_for
 from ocr_core.layout.crops import CROP_VERSION
 from ocr_core.models import packaged_stamp
-from ocr_core.models.remote import REMOTE, pulled_cards
+from ocr_core.models.pulled import pulled_cards
+from ocr_core.models.remote import REMOTE
 from ocr_core.pipeline.fingerprint import Fingerprints
 from ocr_core.pipeline.plan import Settled
 from ocr_core.pipeline.read import Deferred, PageReader

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from ocr_core.errors import ModelError, UsageError
 from ocr_core.models import WEIGHTS, ModelCard, card_of, cards, packaged_stamp
-from ocr_core.models.remote import REMOTE, pulled_cards, remote_model
+from ocr_core.models.pulled import pulled_cards
+from ocr_core.models.remote import REMOTE, remote_model
 from ocr_core.records import EngineStamp
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ from flows.cli import cli
 from ocr_core.errors import UsageError
 from ocr_core.models import WEIGHTS, card_of, cards, write_card
 from ocr_core.models.overview import PURPOSES, known_models
-from ocr_core.models.remote import MODELS_VARIABLE, REMOTE
+from ocr_core.models.pulled import MODELS_VARIABLE
+from ocr_core.models.remote import REMOTE
 from tests.conftest import ROOT
 
 

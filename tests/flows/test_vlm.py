@@ -16,7 +16,7 @@ from PIL import Image
 from ocr_core.config import RunSettings
 from ocr_core.errors import ModelError
 from ocr_core.library import Library
-from ocr_core.models.remote import MODELS_VARIABLE
+from ocr_core.models.pulled import MODELS_VARIABLE
 from ocr_core.pipeline.engines import engines_for, settled_for
 from ocr_core.recognizers.qwen.generate import Generated
 from ocr_core.recognizers.qwen.inputs import Request

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ocr_core.errors import MissingDependency, UsageError
-from ocr_core.models.remote import MODELS_VARIABLE
+from ocr_core.models.pulled import MODELS_VARIABLE
 from ocr_core.recognizers.protocol import Recognizer
 from ocr_core.recognizers.published.engine import pull_published
 from ocr_core.recognizers.qwen.pull import pull_qwen

@@ -12,7 +12,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from ocr_core.errors import MissingDependency, ModelError
-from ocr_core.models.remote import REMOTE, pulled
+from ocr_core.models.pulled import pulled
+from ocr_core.models.remote import REMOTE
 from ocr_core.recognizers.register import load_reader, reader_stamp
 from ocr_core.recognizers.trocr.engine import TrocrRecognizer, loops
 from ocr_core.recognizers.trocr.file import load_folder, save_folder

@@ -8,7 +8,9 @@ from ocr_core.errors import ModelError
 from ocr_core.ground import NORMALISATION_VERSION
 from ocr_core.models import WEIGHTS, verified_bytes
 from ocr_core.models.card import DataSource, Figure, ModelCard, sha256_of, write_card
-from ocr_core.models.remote import RemoteModel, drop_downloads, fetched, models_folder, remote_model
+from ocr_core.models.pull import drop_downloads, fetched
+from ocr_core.models.pulled import models_folder
+from ocr_core.models.remote import RemoteModel, remote_model
 from ocr_core.recognizers.crnn.engine import LANGUAGE_MODEL, CrnnRecognizer, Decoding, crnn_stamp
 from ocr_core.recognizers.crnn.lines import Placement
 from ocr_core.recognizers.decoding.ngram import NgramModel
@@ -73,7 +75,7 @@ def pull_published(
     """Pull the published checkpoint and turn it once into safetensors and a card, in the folder of pulled models.
 
     Args:
-        source, root: as for `models.remote.fetched`.
+        source, root: as for `models.pull.fetched`.
         characters: as for `read_checkpoint`.
 
     Raises:

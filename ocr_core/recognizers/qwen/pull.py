@@ -10,13 +10,9 @@ from pathlib import Path
 from ocr_core.errors import ModelError
 from ocr_core.models import sha256_of
 from ocr_core.models.card import ModelCard, read_card
-from ocr_core.models.remote import (
-    REMOTE,
-    RemoteModel,
-    models_folder,
-    pull_folder,
-    verified_folder,
-)
+from ocr_core.models.pull import pull_folder
+from ocr_core.models.pulled import models_folder, verified_folder
+from ocr_core.models.remote import REMOTE, RemoteModel
 from ocr_core.recognizers.device import torch_device
 from ocr_core.recognizers.model_folder import WEIGHTS_FILE, weight_files
 from ocr_core.recognizers.qwen.engine import QwenPageRecognizer, QwenRecognizer
@@ -33,7 +29,7 @@ def pull_qwen(name: str = NAME, source: Path | None = None, root: Path | None = 
     """Pull the model's files, load them once to see that they are whole, and write manifest and card beside them.
 
     Args:
-        source, root: as for `models.remote.fetched`.
+        source, root: as for `models.pull.fetched`.
 
     Raises:
         MissingDependency: the hub cannot be reached.

@@ -8,14 +8,9 @@ from pathlib import Path
 from ocr_core.errors import ModelError
 from ocr_core.models import sha256_of
 from ocr_core.models.card import DataSource, Figure, ModelCard, read_card
-from ocr_core.models.remote import (
-    REMOTE,
-    RemoteModel,
-    models_folder,
-    pull_folder,
-    pulled,
-    verified_folder,
-)
+from ocr_core.models.pull import pull_folder
+from ocr_core.models.pulled import models_folder, pulled, verified_folder
+from ocr_core.models.remote import REMOTE, RemoteModel
 from ocr_core.recognizers.model_folder import WEIGHTS_FILE
 from ocr_core.recognizers.trocr.engine import BEAMS, KIND, TrocrRecognizer, stamp_of
 from ocr_core.recognizers.trocr.file import TrocrFolder, load_folder
@@ -28,7 +23,7 @@ def pull_trocr(name: str = NAME, source: Path | None = None, root: Path | None =
     """Pull the model's files, load them once to see that they are whole, and write a card beside them.
 
     Args:
-        source, root: as for `models.remote.fetched`.
+        source, root: as for `models.pull.fetched`.
 
     Raises:
         MissingDependency: the hub cannot be reached.

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ocr_core.errors import ModelError, UsageError
 from ocr_core.models import WEIGHTS, read_card, verified_bytes
 from ocr_core.models.card import sha256_of
-from ocr_core.models.remote import models_folder
+from ocr_core.models.pulled import models_folder
 from ocr_core.recognizers.crnn.file import read_crnn
 from ocr_core.recognizers.crnn.network import REDUCTION, Crnn, CrnnShape, SequenceDropout
 from ocr_core.recognizers.decoding.charset import Charset

@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from ocr_core.models.card import DataSource, Figure, ModelCard, write_card
-from ocr_core.models.remote import REMOTE, verified_folder
+from ocr_core.models.pulled import verified_folder
+from ocr_core.models.remote import REMOTE
 from ocr_core.recognizers.device import torch_device
 from ocr_core.recognizers.qwen.engine import QwenRecognizer, Reading
 from ocr_core.recognizers.qwen.file import QwenFolder, load_folder

@@ -13,17 +13,9 @@ import pytest
 
 from ocr_core.errors import MissingDependency, ModelError, UsageError
 from ocr_core.models import sha256_of
-from ocr_core.models.remote import (
-    MODELS_VARIABLE,
-    RemoteModel,
-    drop_downloads,
-    fetched,
-    models_folder,
-    place_files,
-    pulled,
-    remote_model,
-    verified_folder,
-)
+from ocr_core.models.pull import drop_downloads, fetched, place_files
+from ocr_core.models.pulled import MODELS_VARIABLE, models_folder, pulled, verified_folder
+from ocr_core.models.remote import RemoteModel, remote_model
 
 COMMIT = "c0ffee" + "0" * 34
 MODEL = RemoteModel("m", "kind", "someone/something", "main", ("best.pth",), "MIT", 1)
