@@ -16,12 +16,14 @@ from ocr_core.models import read_card
 from ocr_core.models.opencv import load_network
 from ocr_core.training.checkpoints import CHECKPOINT, load_checkpoint
 from ocr_core.training.layout.augment import distorted_piece, plain_piece
+from ocr_core.training.layout.batches import stacked
 from ocr_core.training.layout.config import LayoutAugmentSettings, LayoutTrainSettings
 from ocr_core.training.layout.export import write_onnx
+from ocr_core.training.layout.loss import layout_loss
 from ocr_core.training.layout.network import LayoutNetwork
 from ocr_core.training.layout.pages import load_layout, page_line, prepare_layout
 from ocr_core.training.layout.targets import PageLine, draw_targets
-from ocr_core.training.layout.train import layout_loss, stacked, train_layout
+from ocr_core.training.layout.train import train_layout
 from ocr_core.training.settings import load_settings
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,12 +8,14 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from ocr_core.ground_truth import find_pages
 from ocr_core.imaging.clean import clean_page
@@ -134,3 +136,17 @@ def reach_of(baseline: Points, polygon: Points) -> tuple[float, float]:
     base = np.interp(columns, baseline[:, 0], baseline[:, 1])
     above, below = np.percentile(base - top, 75), np.percentile(bottom - base, 75)
     return max(float(above), 1.0), max(float(below), 1.0)
+
+
+def by_share(
+    pages: Sequence[LayoutPage], share: Mapping[str, float]
+) -> tuple[list[LayoutPage], NDArray[np.float64]]:
+    """The pages to train on, and how often each is drawn: float64, their sum 1.
+
+    Args:
+        share: of each corpus in what is drawn, among its pages evenly.
+    """
+    train = [page for page in pages if page.split == "train"]
+    count = Counter(page.corpus for page in train)
+    weights = np.array([share[page.corpus] / count[page.corpus] for page in train])
+    return train, weights / weights.sum()

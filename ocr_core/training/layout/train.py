@@ -1,7 +1,6 @@
 """Training of the line finder's network on whole pages. Resumable; averaged weights are what is kept.
 
-Every step shows the network a few pieces of pages, each distorted anew. The loss is the cross entropy and the Dice
-loss of baselines and line ends, and the distance of the logarithms of the reach above and below the baseline.
+Every step shows the network a few pieces of pages, each distorted anew.
 """
 
 from __future__ import annotations
@@ -9,36 +8,26 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 
 import cv2
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ocr_core.records import GreyImage
 from ocr_core.training.checkpoints import CHECKPOINT, load_checkpoint, other_run, save_checkpoint
-from ocr_core.training.layout.augment import distorted_piece, plain_piece
+from ocr_core.training.layout.batches import PieceBatch, batches
 from ocr_core.training.layout.config import LayoutTrainSettings
 from ocr_core.training.layout.export import export_layout
+from ocr_core.training.layout.loss import layout_loss
+from ocr_core.training.layout.measure import PixelRates, measure_pieces
 from ocr_core.training.layout.network import LayoutNetwork
 from ocr_core.training.layout.pages import LayoutPage, load_layout, prepare_layout
-from ocr_core.training.layout.synthetic import SYNTHETIC
-from ocr_core.training.layout.targets import PageLine, Targets, draw_targets
 from ocr_core.training.optimisation import autocast, one_cycle, update_average
 
 logger = logging.getLogger(__name__)
 
-_AHEAD = 4
-"""Batches made ahead of the step that takes them."""
 _PAUSE = 30.0
 """Seconds: a step that takes longer was held up, by a machine asleep or others at work, and counts no more than this."""
-_BASELINE_WEIGHT, _END_WEIGHT = 3.0, 6.0
-"""How much more a pixel on a baseline, or on a line's end, counts than one beside it."""
-_END_SHARE, _REACH_SHARE = 0.5, 0.5
-"""Of line ends and of reach in the loss, beside the baseline's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,32 +37,6 @@ class LayoutProgress:
     step: int = 0
     seconds: float = 0.0
     loss: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class PieceBatch:
-    """`images` float32 [B, 1, side, side], ink 1; the maps of :class:`Targets` stacked, float32."""
-
-    images: Tensor
-    baseline: Tensor
-    ends: Tensor
-    counts: Tensor
-    reach: Tensor
-    near: Tensor
-
-
-@dataclass(frozen=True, slots=True)
-class PixelRates:
-    """Of baseline pixels on held-out pieces, each within one pixel of the other's: shares found and right."""
-
-    recall: float
-    precision: float
-    loss: float
-    pieces: int
-
-    @property
-    def f1(self) -> float:
-        return 2 * self.recall * self.precision / max(self.recall + self.precision, 1e-9)
 
 
 @dataclass(slots=True)
@@ -100,7 +63,7 @@ def train_layout(settings: LayoutTrainSettings) -> dict[str, PixelRates]:
     cv2.setNumThreads(1)
     run = _start(settings)
     saved = evaluated = before = time.monotonic()
-    for batch in _batches(run):
+    for batch in batches(run.pages, settings, run.progress.step):
         loss = _step(run, batch)
         now = time.monotonic()
         smooth = 0.98 * run.progress.loss + 0.02 * loss if run.progress.loss else loss
@@ -119,29 +82,6 @@ def train_layout(settings: LayoutTrainSettings) -> dict[str, PixelRates]:
             break
     _save(run)
     return _evaluate(run)
-
-
-def layout_loss(outputs: Tensor, batch: PieceBatch) -> Tensor:
-    """The loss of a batch.
-
-    Args:
-        outputs: float32 [B, 10, side/4, side/4] as the network gives them.
-    """
-    maps = nn.functional.pixel_shuffle(outputs[:, :8], 2)
-    baseline = _map_loss(maps[:, 0], batch.baseline, batch.counts, _BASELINE_WEIGHT)
-    ends = _map_loss(maps[:, 1], batch.ends, batch.counts, _END_WEIGHT)
-    apart = nn.functional.smooth_l1_loss(outputs[:, 8:10], batch.reach, reduction="none", beta=0.2)
-    reach = (apart * batch.near[:, None]).sum() / (2 * batch.near.sum()).clamp(min=1)
-    return baseline + _END_SHARE * ends + _REACH_SHARE * reach
-
-
-def _map_loss(logits: Tensor, truth: Tensor, counts: Tensor, weight: float) -> Tensor:
-    entropy = nn.functional.binary_cross_entropy_with_logits(
-        logits, truth, weight=counts, pos_weight=torch.tensor(weight), reduction="sum"
-    )
-    shares = logits.sigmoid() * counts
-    dice = 1 - (2 * (shares * truth).sum() + 1) / (shares.sum() + (truth * counts).sum() + 1)
-    return entropy / counts.sum().clamp(min=1) * 4 + dice
 
 
 def _start(settings: LayoutTrainSettings) -> _Run:
@@ -167,55 +107,6 @@ def _start(settings: LayoutTrainSettings) -> _Run:
         sum(p.numel() for p in network.parameters()), run.progress.step,
     )  # fmt: skip
     return run
-
-
-def _shares(run: _Run) -> tuple[list[LayoutPage], np.ndarray]:
-    """The pages to train on, and how often each is drawn."""
-    pages = [p for p in run.pages if p.split == "train"]
-    share = {c.name: c.share for c in run.settings.corpora} | {SYNTHETIC: run.settings.synthetic.share}
-    count = {name: sum(p.corpus == name for p in pages) for name in share}
-    weights = np.array([share[p.corpus] / count[p.corpus] for p in pages])
-    return pages, weights / weights.sum()
-
-
-def _batches(run: _Run) -> Iterator[PieceBatch]:
-    """Batches from the run's step on, without end, made ahead in a thread of its own."""
-    pages, weights = _shares(run)
-    settings = run.settings
-
-    def make(step: int) -> PieceBatch:
-        rng = np.random.default_rng((settings.run.seed, step))
-        chosen = rng.choice(len(pages), size=2 * settings.schedule.batch, p=weights)
-        pieces = [
-            distorted_piece(pages[a], pages[b], settings.schedule.crop, rng, settings.augment)
-            for a, b in chosen.reshape(-1, 2)
-        ]
-        return stacked(pieces)
-
-    with ThreadPoolExecutor(1, thread_name_prefix="pieces") as pool:
-        step = run.progress.step
-        waiting: list[Future[PieceBatch]] = [pool.submit(make, step + k) for k in range(_AHEAD)]
-        try:
-            while True:
-                yield waiting.pop(0).result()
-                step += 1
-                waiting.append(pool.submit(make, step + _AHEAD - 1))
-        finally:
-            for future in waiting:
-                future.cancel()
-
-
-def stacked(pieces: list[tuple[GreyImage, list[PageLine]]]) -> PieceBatch:
-    images = torch.stack([1 - torch.from_numpy(p).float()[None] / 255 for p, _ in pieces])
-    drawn: list[Targets] = [draw_targets(lines, *piece.shape) for piece, lines in pieces]
-
-    def maps(name: str) -> Tensor:
-        return torch.stack([torch.from_numpy(getattr(d, name)).float() for d in drawn])
-
-    return PieceBatch(
-        images.contiguous(memory_format=torch.channels_last), maps("baseline"), maps("ends"), maps("counts"),
-        maps("reach"), maps("near"),
-    )  # fmt: skip
 
 
 def _step(run: _Run, batch: PieceBatch) -> float:
@@ -290,26 +181,6 @@ def _evaluate(run: _Run) -> dict[str, PixelRates]:
     )
     export_layout(settings, network, {n: (r.f1, r.pieces) for n, r in rates.items()}, run.progress.step)
     return rates
-
-
-def measure_pieces(
-    network: LayoutNetwork, pages: list[LayoutPage], settings: LayoutTrainSettings, most: int = 24
-) -> PixelRates:
-    """Rates of baseline pixels, taken at a probability of one half, on a plain piece of each page."""
-    found = hit = true = recalled = 0
-    losses = []
-    window = np.ones((3, 3), np.uint8)
-    for number, page in enumerate(pages[:: max(1, len(pages) // most)]):
-        batch = stacked([plain_piece(page, settings.schedule.crop, number)])
-        with torch.inference_mode():
-            outputs = network(batch.images).float()
-            losses.append(float(layout_loss(outputs, batch)))
-        said = (nn.functional.pixel_shuffle(outputs[:, :4], 2)[0, 0] > 0).numpy().astype(np.uint8)
-        truth = batch.baseline[0].numpy().astype(np.uint8)
-        found, true = found + int(said.sum()), true + int(truth.sum())
-        hit += int((said * cv2.dilate(truth, window)).sum())
-        recalled += int((truth * cv2.dilate(said, window)).sum())
-    return PixelRates(recalled / max(true, 1), hit / max(found, 1), float(np.mean(losses)), len(losses))
 
 
 def _save(run: _Run) -> None:

@@ -24,7 +24,7 @@ from ocr_core.training.layout.augment import distorted_piece
 from ocr_core.training.layout.config import OrientationTrainSettings
 from ocr_core.training.layout.export import weights_path, write_onnx, write_page_card
 from ocr_core.training.layout.network import PageLayer
-from ocr_core.training.layout.pages import LayoutPage, load_layout, prepare_layout
+from ocr_core.training.layout.pages import LayoutPage, by_share, load_layout, prepare_layout
 from ocr_core.training.layout.synthetic import SYNTHETIC
 from ocr_core.training.optimisation import one_cycle, update_average
 from ocr_core.training.orientation.pages import SYNTHETIC_LATIN, latin_pages
@@ -86,7 +86,11 @@ def train_orientation(settings: OrientationTrainSettings) -> dict[str, float]:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     run = _start(settings)
-    pages, weights = _shares(run)
+    share = {c.name: c.share for c in settings.corpora} | {
+        SYNTHETIC: settings.synthetic.share,
+        SYNTHETIC_LATIN: settings.latin_share,
+    }
+    pages, weights = by_share(run.pages, share)
     saved, smooth = time.monotonic(), 0.0
     while run.step < settings.schedule.steps:
         rng = np.random.default_rng((settings.run.seed, run.step))
@@ -152,18 +156,6 @@ def _start(settings: OrientationTrainSettings) -> _Run:
     if (settings.run.folder / CHECKPOINT).exists():
         _resume(run)
     return run
-
-
-def _shares(run: _Run) -> tuple[list[LayoutPage], np.ndarray]:
-    """The pages to train on, and how often each is drawn."""
-    pages = [p for p in run.pages if p.split == "train"]
-    share = {c.name: c.share for c in run.settings.corpora} | {
-        SYNTHETIC: run.settings.synthetic.share,
-        SYNTHETIC_LATIN: run.settings.latin_share,
-    }
-    count = {name: sum(p.corpus == name for p in pages) for name in share}
-    weights = np.array([share[p.corpus] / count[p.corpus] for p in pages])
-    return pages, weights / weights.sum()
 
 
 def _step(run: _Run, images: Tensor, turns: Tensor, inked: Tensor) -> float:
