@@ -33,7 +33,9 @@ from ocr_core.script.isolated import cut_glyph, isolated_glyphs
 from ocr_core.sources import ReadSettings, discover, identify_all
 from ocr_core.training.script.corpus import papers
 from ocr_core.training.synthetic.arabic import ARABIC
-from ocr_core.training.synthetic.drawing import Style, draw_text, find_fonts, ink_on_paper, joins
+from ocr_core.training.synthetic.drawing import Style, draw_text
+from ocr_core.training.synthetic.fonts import find_fonts, joins
+from ocr_core.training.synthetic.paper import ink_on_paper
 
 HEIGHT, WIDTH = 1900, 1350
 HEADINGS = ("استمارة الأجوبة", "الاسم والتاريخ", "اكتب الحرف المناسب في كل خانة")

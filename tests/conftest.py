@@ -23,7 +23,7 @@ def samples() -> Path:
 @pytest.fixture(scope="session")
 def arabic_font() -> Path:
     """A font of this machine whose Arabic letters join; the set-up of development installs one."""
-    from ocr_core.training.synthetic.drawing import find_fonts, joins
+    from ocr_core.training.synthetic.fonts import find_fonts, joins
 
     fonts = Path("/usr/share/fonts")
     found = [f for f in find_fonts(fonts, "ابتكلم", exclude=("Mono",)) if joins(f)] if fonts.is_dir() else []

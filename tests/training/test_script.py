@@ -18,11 +18,12 @@ from ocr_core.script.windows import HEIGHT, WIDTH
 from ocr_core.training.checkpoints import CHECKPOINT, load_checkpoint
 from ocr_core.training.script.config import ScriptTrainSettings
 from ocr_core.training.script.corpus import ARABIC, HAND, LATIN, NONE, PRINT, Sample, has_letters
-from ocr_core.training.script.drawing import arabic_text, ink_mask
+from ocr_core.training.script.drawing import ink_mask
 from ocr_core.training.script.fit import calibrate, fit, window_of
 from ocr_core.training.script.measure import measure_samples
 from ocr_core.training.script.train import arabic_lines, train_script
 from ocr_core.training.settings import load_settings
+from ocr_core.training.synthetic.words import arabic_text
 
 ARABIC_TEXT = ("كتاب التاريخ القديم", "وقال الشيخ رحمه الله", "ثم سار الى البلاد")
 

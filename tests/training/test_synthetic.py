@@ -6,20 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from ocr_core.training.synthetic.drawing import (
-    Style,
-    covers,
-    degrade,
-    draw_text,
-    find_fonts,
-    ink_on_paper,
-    random_style,
-    render_line,
-    repen,
-    rule,
-    thin,
-    warp,
-)
+from ocr_core.training.synthetic.drawing import Style, draw_text, random_style, render_line
+from ocr_core.training.synthetic.fonts import covers, find_fonts
+from ocr_core.training.synthetic.paper import degrade, ink_on_paper, rule
+from ocr_core.training.synthetic.strokes import repen, thin, warp
 
 
 @pytest.fixture

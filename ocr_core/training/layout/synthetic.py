@@ -18,9 +18,11 @@ from ocr_core.imaging.clean import LONGEST
 from ocr_core.records import GreyImage
 from ocr_core.training.layout.config import PageTrainSettings
 from ocr_core.training.layout.targets import PageLine, Points
-from ocr_core.training.script.drawing import arabic_text
 from ocr_core.training.synthetic.arabic import ARABIC
-from ocr_core.training.synthetic.drawing import draw_text, find_fonts, joins, random_style, repen
+from ocr_core.training.synthetic.drawing import draw_text, random_style
+from ocr_core.training.synthetic.fonts import find_fonts, joins
+from ocr_core.training.synthetic.strokes import repen
+from ocr_core.training.synthetic.words import arabic_text
 
 SYNTHETIC = "synthetic-arabic"
 """The corpus that synthetic pages count as."""

@@ -12,7 +12,8 @@ from ocr_core.errors import UsageError
 from ocr_core.ground_truth import find_pages
 from ocr_core.records import GreyImage
 from ocr_core.training.layout.config import OrientationTrainSettings
-from ocr_core.training.synthetic.drawing import Style, draw_text, find_fonts
+from ocr_core.training.synthetic.drawing import Style, draw_text
+from ocr_core.training.synthetic.fonts import find_fonts
 from ocr_core.training.synthetic.latin import LATIN
 
 SYNTHETIC_LATIN = "synthetic-latin"

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import unicodedata
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -32,19 +31,12 @@ from ocr_core.training.script.corpus import (
     has_letters,
 )
 from ocr_core.training.synthetic import arabic, latin
-from ocr_core.training.synthetic.drawing import (
-    Mask,
-    covers,
-    degrade,
-    find_fonts,
-    ink_on_paper,
-    joins,
-    random_style,
-    render_line,
-    repen,
-    rule,
-    warp,
-)
+from ocr_core.training.synthetic.drawing import random_style, render_line
+from ocr_core.training.synthetic.fonts import covers, find_fonts, joins
+from ocr_core.training.synthetic.masks import Mask
+from ocr_core.training.synthetic.paper import degrade, ink_on_paper, rule
+from ocr_core.training.synthetic.strokes import repen, warp
+from ocr_core.training.synthetic.words import arabic_text, latin_text, shelf_mark
 
 WRITTEN_FONTS = (
     "Dancing", "Joscelyn", "Breip", "breip", "Ecolier", "femke", "dkg", "Kristi", "Rufscript", "Delphine",
@@ -147,44 +139,6 @@ def ink_mask(pixels: GreyImage) -> Mask:
     evened = np.rint(to_ink(pixels) * 255).astype(np.uint8)
     _, binary = cv2.threshold(evened, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     return np.asarray(cv2.morphologyEx(binary, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8)), dtype=np.uint8)
-
-
-def arabic_text(lines: Sequence[str], rng: np.random.Generator) -> str:
-    """Some words of a real line, perhaps with vowel signs, kashida, digits or punctuation."""
-    chosen = _some_words(lines, rng)
-    if rng.random() < 0.15:
-        chosen = [arabic.vocalised(word, rng, 0.6) for word in chosen]
-    if rng.random() < 0.2:
-        chosen = [arabic.stretched(word, rng) for word in chosen]
-    if rng.random() < 0.15:
-        chosen.append(arabic.digits(rng, 1, 4))
-    if rng.random() < 0.2:
-        chosen[-1] += "،؛.:؟!"[rng.integers(6)]
-    return " ".join(chosen)
-
-
-def latin_text(lines: Sequence[str], rng: np.random.Generator) -> str:
-    """Some words of a real line, now and then in capitals."""
-    text = " ".join(_some_words(lines, rng))
-    return text.upper() if rng.random() < 0.12 else text
-
-
-def _some_words(lines: Sequence[str], rng: np.random.Generator) -> list[str]:
-    words = lines[int(rng.integers(len(lines)))].split()
-    count = int(rng.integers(1, 11 if rng.random() < 0.7 else 3))
-    start = int(rng.integers(0, max(1, len(words) - count + 1)))
-    return words[start : start + count]
-
-
-def shelf_mark(rng: np.random.Generator) -> str:
-    """What archivists write on a leaf: a few letters and numbers, `MS-2D-041b`."""
-    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-    parts = ["".join(letters[i] for i in rng.integers(0, 26, int(rng.integers(1, 4))))]
-    for _ in range(int(rng.integers(1, 4))):
-        number = str(rng.integers(0, 10 ** int(rng.integers(1, 5)))).zfill(int(rng.integers(1, 5)))
-        parts.append(number + letters[rng.integers(26)] if rng.random() < 0.3 else number)
-    mark = ("-", "_", " ", ".", "/", " - ")[rng.integers(6)].join(parts)
-    return mark + letters[rng.integers(26)].lower() if rng.random() < 0.5 else mark
 
 
 def _perhaps_boxed(pixels: GreyImage, rng: np.random.Generator, share: float = 0.08) -> GreyImage:

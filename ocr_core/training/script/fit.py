@@ -21,7 +21,7 @@ from ocr_core.training.checkpoints import CHECKPOINT, load_checkpoint, other_run
 from ocr_core.training.optimisation import one_cycle
 from ocr_core.training.script.config import ScriptTrainSettings
 from ocr_core.training.script.corpus import ARABIC, LATIN, NONE, OTHER, UNKNOWN, Sample
-from ocr_core.training.synthetic.drawing import rule
+from ocr_core.training.synthetic.paper import rule
 
 logger = logging.getLogger(__name__)
 

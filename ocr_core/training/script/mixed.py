@@ -14,17 +14,12 @@ import numpy as np
 
 from ocr_core.records import Box, GreyImage, Script
 from ocr_core.training.script.corpus import has_letters
-from ocr_core.training.script.drawing import Material, arabic_text, ink_mask, latin_text
-from ocr_core.training.synthetic.drawing import (
-    Mask,
-    Style,
-    degrade,
-    draw_text,
-    ink_on_paper,
-    random_style,
-    repen,
-    warp,
-)
+from ocr_core.training.script.drawing import Material, ink_mask
+from ocr_core.training.synthetic.drawing import Style, draw_text, random_style
+from ocr_core.training.synthetic.masks import Mask
+from ocr_core.training.synthetic.paper import degrade, ink_on_paper
+from ocr_core.training.synthetic.strokes import repen, warp
+from ocr_core.training.synthetic.words import arabic_text, latin_text
 
 HEIGHT, WIDTH = 1900, 1350
 MARGIN = 100

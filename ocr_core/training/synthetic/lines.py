@@ -19,18 +19,12 @@ from numpy.typing import NDArray
 from ocr_core.errors import UsageError
 from ocr_core.training.data.corpora import SyntheticSettings
 from ocr_core.training.synthetic.arabic import ARABIC
-from ocr_core.training.synthetic.drawing import (
-    Mask,
-    Style,
-    covers,
-    degrade,
-    draw_on_baseline,
-    find_fonts,
-    ink_on_paper,
-    joins,
-    repen,
-)
+from ocr_core.training.synthetic.drawing import Style, draw_on_baseline
+from ocr_core.training.synthetic.fonts import covers, find_fonts, joins
 from ocr_core.training.synthetic.latin import LATIN
+from ocr_core.training.synthetic.masks import Mask
+from ocr_core.training.synthetic.paper import degrade, ink_on_paper
+from ocr_core.training.synthetic.strokes import repen
 from ocr_core.training.synthetic.writing import SetLine, Writing
 
 WRITINGS = {"arabic": ARABIC, "latin": LATIN}
