@@ -16,7 +16,7 @@ from ocr_core.recognizers.qwen.engine import Reading
 from ocr_core.recognizers.qwen.file import QwenFolder, load_folder
 from ocr_core.recognizers.qwen.inputs import Request, model_inputs, prepare
 from ocr_core.recognizers.qwen.settings import PROMPTS, QwenSettings
-from ocr_core.training.qwen.train import labelled
+from ocr_core.training.qwen.loss import labelled
 
 SMALL: dict[str, Any] = {"page_pixels": 56_448, "line_pixels": 9_408, "page_tokens": 512, "line_tokens": 48}
 """Settings of the tiny model: 72 tokens of vision a page, 12 a line."""

@@ -20,10 +20,11 @@ from ocr_core.recognizers.trocr.file import load_folder
 from ocr_core.training.checkpoints import CHECKPOINT
 from ocr_core.training.data.cache import LineCache, prepare
 from ocr_core.training.data.corpora import CorpusSettings
+from ocr_core.training.fine_tuning import epoch_rows, rate_at
 from ocr_core.training.settings import load_settings
 from ocr_core.training.trocr.augment import distorted, elastic, perspective
-from ocr_core.training.trocr.config import TrocrScheduleSettings, TrocrSettings
-from ocr_core.training.trocr.train import epoch_rows, labels_of, rate_at, train_trocr
+from ocr_core.training.trocr.config import TrocrSettings
+from ocr_core.training.trocr.train import labels_of, train_trocr
 from tests.conftest import ROOT
 from tests.recognizers.tiny_trocr import save_tiny_trocr
 
@@ -177,8 +178,7 @@ def test_labels_end_each_text_and_ignore_what_follows(tiny: Path) -> None:
 
 
 def test_the_rate_climbs_and_falls_in_straight_lines() -> None:
-    schedule = TrocrScheduleSettings()
-    rates = [rate_at(step, 100, schedule) for step in range(100)]
+    rates = [rate_at(step, 100, peak=5e-5, warmup=0.1) for step in range(100)]
     assert rates[9] == pytest.approx(5e-5)
     assert rates[4] == pytest.approx(2.5e-5)
     assert rates[55] == pytest.approx(2.5e-5)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import shutil
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
@@ -23,17 +21,17 @@ from ocr_core.models.remote import REMOTE
 from ocr_core.recognizers.device import torch_device
 from ocr_core.recognizers.qwen.engine import QwenRecognizer, Reading
 from ocr_core.recognizers.qwen.file import QwenFolder, load_folder
-from ocr_core.recognizers.qwen.inputs import Request, model_inputs, prepare
 from ocr_core.recognizers.qwen.pull import KIND, qwen_stamp
 from ocr_core.recognizers.qwen.settings import QwenSettings
 from ocr_core.recognizers.qwen.writer import TorchWriter
 from ocr_core.records import EngineStamp
 from ocr_core.training.checkpoints import CHECKPOINT, load_checkpoint, other_run, save_checkpoint
+from ocr_core.training.fine_tuning import epoch_rows, mean_cer, note, rate_at
 from ocr_core.training.metrics import ErrorRates, error_rates
 from ocr_core.training.qwen.config import QwenLoraSettings
 from ocr_core.training.qwen.lora import adapt, adapters_of, merge, set_adapters
+from ocr_core.training.qwen.loss import labelled, loss_of
 from ocr_core.training.qwen.samples import Samples, samples_of
-from ocr_core.training.trocr.train import epoch_rows, rate_at
 
 logger = logging.getLogger(__name__)
 
@@ -83,44 +81,9 @@ def train_qwen_lora(settings: QwenLoraSettings) -> Path:
         run.epoch += 1
         rates = _evaluate(run)
         _take(run, rates)
-        _note(run, loss, rates, time.monotonic() - started)
+        note(settings.run.folder, run, loss, rates, time.monotonic() - started)
         _save(run)
     return _write(run, source)
-
-
-def labelled(loaded: QwenFolder, requests: Sequence[Request], texts: Sequence[str]) -> dict[str, Any]:
-    """The input of a batch where the model is, with the texts to be learnt and `labels`.
-
-    Labels are -100, where nothing is learnt, on prompts, pictures and padding. Questions are padded on the left and texts on
-    the right, so that each text stands behind its question as it does in reading.
-    """
-    model: Any = loaded.model
-    inputs = dict(model_inputs(loaded, prepare(loaded, requests)))
-    end = loaded.tokenizer.eos_token_id
-    rows = [[*loaded.tokenizer(text, add_special_tokens=False)["input_ids"], end] for text in texts]
-    width = max(map(len, rows))
-    ids = torch.tensor([row + [loaded.pad] * (width - len(row)) for row in rows], device=model.device)
-    seen = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows], device=model.device)
-    question = inputs["input_ids"]
-    inputs["labels"] = torch.cat([torch.full_like(question, -100), ids.masked_fill(seen == 0, -100)], 1)
-    for name, more in (
-        ("input_ids", ids),
-        ("attention_mask", seen),
-        ("mm_token_type_ids", torch.zeros_like(ids)),
-    ):
-        if name in inputs:
-            inputs[name] = torch.cat([inputs[name], more.to(inputs[name].dtype)], 1)
-    return inputs
-
-
-def loss_of(model: Any, batch: dict[str, Any]) -> Tensor:
-    """Mean cross entropy of the texts, nats a token. Only their tokens go through the last layer, which is large."""
-    labels = batch["labels"][:, 1:]
-    given = {name: value for name, value in batch.items() if name != "labels"}
-    hidden = model.model(**given, use_cache=False).last_hidden_state[:, :-1]
-    wanted = labels >= 0
-    loss: Tensor = nn.functional.cross_entropy(model.lm_head(hidden[wanted]).float(), labels[wanted])
-    return loss
 
 
 def _start(settings: QwenLoraSettings, source: Path) -> _Run:
@@ -176,7 +139,12 @@ def _epoch(run: _Run) -> float:
     total = 0.0
     for number, (samples, rows) in enumerate(steps):
         for group in run.optimiser.param_groups:
-            group["lr"] = rate_at(run.epoch * len(steps) + number, len(steps) * schedule.epochs, schedule)
+            group["lr"] = rate_at(
+                run.epoch * len(steps) + number,
+                len(steps) * schedule.epochs,
+                peak=schedule.rate,
+                warmup=schedule.warmup,
+            )
         requests = [samples.request(row, rng) for row in rows]
         loss = loss_of(model, labelled(run.loaded, requests, [samples.text(row) for row in rows]))
         loss.backward()
@@ -213,25 +181,13 @@ def _evaluate(run: _Run) -> dict[str, ErrorRates]:
 
 def _take(run: _Run, rates: dict[str, ErrorRates]) -> None:
     """Keep the adapters if they read better than ever, else count an epoch without progress."""
-    lines = sum(r.lines for r in rates.values())
-    error = sum(r.cer * r.lines for r in rates.values()) / max(lines, 1)
+    error = mean_cer(rates)
     if error < run.best:
         run.best, run.bad = error, 0
         run.kept = adapters_of(run.loaded.model)
         run.rates = {name: asdict(rate) for name, rate in rates.items()}
     else:
         run.bad += 1
-
-
-def _note(run: _Run, loss: float, rates: dict[str, ErrorRates], seconds: float) -> None:
-    values = {
-        "epoch": run.epoch, "step": run.step, "loss": loss, "seconds": round(seconds, 1), "best": run.best,
-        "rates": {name: asdict(rate) for name, rate in rates.items()},
-    }  # fmt: skip
-    read = ", ".join(f"{name} CER {rate.cer:.3f}" for name, rate in rates.items())
-    logger.info("epoch %d loss %.3f %s (%.0f s)", run.epoch, loss, read, seconds)
-    with (run.settings.run.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps(values) + "\n")
 
 
 _PARTS = ("epoch", "step", "best", "bad", "kept", "rates")

@@ -6,14 +6,13 @@ because their names in files are not those in memory. Here a checkpoint is loade
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,10 +28,10 @@ from ocr_core.recognizers.trocr.pull import model_folder
 from ocr_core.records import EngineStamp
 from ocr_core.training.checkpoints import CHECKPOINT, load_checkpoint, other_run, save_checkpoint
 from ocr_core.training.data.cache import LineCache, prepare
-from ocr_core.training.data.corpora import CorpusSettings
+from ocr_core.training.fine_tuning import epoch_rows, mean_cer, note, rate_at
 from ocr_core.training.metrics import ErrorRates, error_rates
 from ocr_core.training.trocr.augment import distorted
-from ocr_core.training.trocr.config import TrocrScheduleSettings, TrocrSettings
+from ocr_core.training.trocr.config import TrocrSettings
 
 logger = logging.getLogger(__name__)
 
@@ -76,17 +75,9 @@ def train_trocr(settings: TrocrSettings) -> Path:
         run.epoch += 1
         rates = _evaluate(run)
         _take(run, rates)
-        _note(run, loss, rates, time.monotonic() - started)
+        note(settings.run.folder, run, loss, rates, time.monotonic() - started)
         _save(run)
     return settings.run.folder / settings.name
-
-
-def rate_at(step: int, steps: int, schedule: TrocrScheduleSettings) -> float:
-    """Learning rate of a step, counted from 0, of `steps` in all: up in a straight line, then down to nothing."""
-    warm = max(1, round(schedule.warmup * steps))
-    if step < warm:
-        return schedule.rate * (step + 1) / warm
-    return schedule.rate * max(0.0, (steps - step) / max(1, steps - warm))
 
 
 def labels_of(texts: Sequence[str], loaded: TrocrFolder) -> Tensor:
@@ -162,7 +153,12 @@ def _epoch(run: _Run) -> float:
     total = 0.0
     for number in range(steps):
         for group in run.optimiser.param_groups:
-            group["lr"] = rate_at(run.epoch * steps + number, steps * schedule.epochs, schedule)
+            group["lr"] = rate_at(
+                run.epoch * steps + number,
+                steps * schedule.epochs,
+                peak=schedule.rate,
+                warmup=schedule.warmup,
+            )
         run.optimiser.zero_grad()
         loss = _loss(run, rows[number * run.batch : (number + 1) * run.batch], rng)
         loss.backward()
@@ -193,27 +189,6 @@ def _loss(run: _Run, rows: Sequence[int], rng: np.random.Generator) -> Tensor:
     return loss
 
 
-class Rows(Protocol):
-    def rows(self, split: str, corpus: str | None = None) -> list[int]: ...
-
-
-def epoch_rows(
-    corpora: Sequence[CorpusSettings], samples: int, cache: Rows, rng: np.random.Generator
-) -> list[int]:
-    """Rows of the cache that an epoch learns from, shuffled: `samples` of them, of each corpus its share; 0: all once."""
-    total = sum(c.share for c in corpora)
-    chosen: list[int] = []
-    for corpus in corpora:
-        rows = cache.rows("train", corpus.name)
-        count = round(samples * corpus.share / max(total, 1e-9))
-        if not samples:
-            count = len(rows) if corpus.share > 0 else 0
-        while rows and count > 0:
-            chosen += [rows[i] for i in rng.permutation(len(rows))[:count]]
-            count -= len(rows)
-    return [chosen[i] for i in rng.permutation(len(chosen))]
-
-
 def _evaluate(run: _Run) -> dict[str, ErrorRates]:
     """Error rates of each corpus on held-out lines, or on those of the training where none are held out."""
     reader = TrocrRecognizer(
@@ -233,8 +208,7 @@ def _evaluate(run: _Run) -> dict[str, ErrorRates]:
 
 def _take(run: _Run, rates: dict[str, ErrorRates]) -> None:
     """Keep the model if it reads better than ever, else count an epoch without progress."""
-    lines = sum(r.lines for r in rates.values())
-    error = sum(r.cer * r.lines for r in rates.values()) / max(lines, 1)
+    error = mean_cer(rates)
     if error < run.best:
         run.best, run.bad = error, 0
         folder = run.settings.run.folder / run.settings.name
@@ -269,19 +243,6 @@ def _card(run: _Run, folder: Path, rates: dict[str, ErrorRates]) -> ModelCard:
         notes=f"Fine-tuned from {Path(settings.init).name}, epoch {run.epoch}, {run.step} steps of {run.batch} lines. "
         f"Error rates of greedy reading on {held}, lines cut by the ground-truth outlines.",
     )
-
-
-def _note(run: _Run, loss: float, rates: dict[str, ErrorRates], seconds: float) -> None:
-    values = {
-        "epoch": run.epoch, "step": run.step, "loss": loss, "seconds": round(seconds, 1), "best": run.best,
-        "rates": {name: asdict(rate) for name, rate in rates.items()},
-    }  # fmt: skip
-    logger.info(
-        "epoch %d loss %.3f %s (%.0f s)", run.epoch, loss,
-        ", ".join(f"{n} CER {r.cer:.3f} WER {r.wer:.3f}" for n, r in rates.items()), seconds,
-    )  # fmt: skip
-    with (run.settings.run.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps(values) + "\n")
 
 
 def _save(run: _Run) -> None:
