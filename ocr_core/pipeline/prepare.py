@@ -15,7 +15,7 @@ from ocr_core.layout.choice import segmenter_for
 from ocr_core.layout.crops import crop_lines
 from ocr_core.layout.method import LayoutMethod
 from ocr_core.layout.protocol import Segmenter
-from ocr_core.pipeline.whole_page_pictures import page_pictures
+from ocr_core.pipeline.whole_pages.pictures import page_pictures
 from ocr_core.records import Failure, GreyImage, Line, LineImage, PageImage, PageRef, Point, Stage, TextLine
 from ocr_core.sources import ReadSettings, read_pages
 

@@ -13,7 +13,7 @@ from ocr_core.pipeline.placed import PDF_TEXT, direction_of, of_text_layer, on_p
 from ocr_core.pipeline.prepare import PreparedPage, failure, unexpected
 from ocr_core.pipeline.routed import RoutedPage, line_widths, routed
 from ocr_core.pipeline.signs import made_up
-from ocr_core.pipeline.whole_pages import engine_failed, of_page, read_whole_pages
+from ocr_core.pipeline.whole_pages.read import engine_failed, of_page, read_whole_pages
 from ocr_core.recognizers.protocol import PageRecognizer, Recognizer
 from ocr_core.records import (
     Failure,

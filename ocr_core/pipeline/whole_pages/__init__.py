@@ -1,0 +1,1 @@
+"""Pages read as a whole: their pictures, and their text put on the lines that were found."""

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ocr_core.errors import PageError
-from ocr_core.pipeline.align import Placed, align
 from ocr_core.pipeline.prepare import PreparedPage, failure
-from ocr_core.pipeline.whole_page_pictures import ALL
+from ocr_core.pipeline.whole_pages.align import Placed, align
+from ocr_core.pipeline.whole_pages.pictures import ALL
 from ocr_core.recognizers.protocol import NO_LINE, PageRecognizer
 from ocr_core.records import (
     EngineStamp,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ocr_core.pipeline.align import _MOVED_END, Alignment, _best, _lonely, _misfit, align
+from ocr_core.pipeline.whole_pages.align import _MOVED_END, Alignment, _best, _lonely, _misfit, align
 from ocr_core.records import ReadWord
 
 LINES = (

@@ -16,8 +16,8 @@ from ocr_core.layout.choice import segmenter_for
 from ocr_core.layout.method import LayoutMethod
 from ocr_core.layout.spread import LEFT, RIGHT
 from ocr_core.pipeline.prepare import PreparedPage
-from ocr_core.pipeline.whole_page_pictures import ALL, page_pictures
-from ocr_core.pipeline.whole_pages import WholePage, read_whole_pages
+from ocr_core.pipeline.whole_pages.pictures import ALL, page_pictures
+from ocr_core.pipeline.whole_pages.read import WholePage, read_whole_pages
 from ocr_core.records import (
     CleanPage,
     EngineStamp,
