@@ -18,9 +18,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from ocr_core.library import Library
+from tests.conftest import ROOT
 from tests.library.writer import texts
-
-ROOT = Path(__file__).parents[2]
 
 
 def start(*arguments: object) -> subprocess.Popen[str]:

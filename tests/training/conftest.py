@@ -10,6 +10,14 @@ import pytest
 
 from ocr_core.training.crnn.config import TrainSettings
 
+LETTERS_CORPUS = {
+    "name": "letters",
+    "path": "letters",
+    "document": "^([a-z])_",
+    "dev_fraction": 0,
+    "dev": ["c"],
+}
+"""The fixture `letters` as the settings of a training name it; its document c is held out."""
 WORDS = ("cab", "dace", "bead", "fade", "ace", "bad cab", "a deaf ace", "fed a bee")
 
 
@@ -68,15 +76,7 @@ def settings(letters: Path, tmp_path: Path) -> TrainSettings:
         {
             "name": "tiny",
             "data": letters.parent,
-            "corpora": [
-                {
-                    "name": "letters",
-                    "path": "letters",
-                    "document": "^([a-z])_",
-                    "dev_fraction": 0,
-                    "dev": ["c"],
-                }
-            ],
+            "corpora": [LETTERS_CORPUS],
             "network": {"height": 32, "channels": [8, 12, 16, 24], "hidden": 24, "layers": 1, "dropout": 0.1},
             "augment": {"probability": 0.5},
             "schedule": {"steps": 8, "lines": 4, "samples_per_epoch": 12, "peak": 0.004, "ema": 0.9},

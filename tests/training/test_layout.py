@@ -25,8 +25,9 @@ from ocr_core.training.layout.pages import load_layout, page_line, prepare_layou
 from ocr_core.training.layout.targets import PageLine, draw_targets
 from ocr_core.training.layout.train import train_layout
 from ocr_core.training.settings import load_settings
+from tests.conftest import ROOT
+from tests.training.conftest import LETTERS_CORPUS
 
-ROOT = Path(__file__).resolve().parents[2]
 NAN = float("nan")
 
 
@@ -37,15 +38,7 @@ def layout_settings(letters: Path, tmp_path: Path) -> LayoutTrainSettings:
         {
             "name": "tiny",
             "data": letters.parent,
-            "corpora": [
-                {
-                    "name": "letters",
-                    "path": "letters",
-                    "document": "^([a-z])_",
-                    "dev_fraction": 0,
-                    "dev": ["c"],
-                }
-            ],
+            "corpora": [LETTERS_CORPUS],
             "network": {"channels": [4, 8, 8, 8, 8]},
             "schedule": {"steps": 4, "crop": 128, "batch": 2, "ema": 0.5},
             "run": {"folder": tmp_path / "runs" / "tiny", "precision": "fp32"},

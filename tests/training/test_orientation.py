@@ -21,19 +21,18 @@ from ocr_core.training.orientation.train import (
     turned_pieces,
 )
 from ocr_core.training.settings import load_settings
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.conftest import ROOT
+from tests.training.conftest import LETTERS_CORPUS
 
 
 @pytest.fixture
 def settings(letters: Path, tmp_path: Path) -> OrientationTrainSettings:
     """A run of a tiny network on the drawn letters; document c is held out."""
-    corpus = {"name": "letters", "path": "letters", "document": "^([a-z])_", "dev_fraction": 0, "dev": ["c"]}
     return OrientationTrainSettings.model_validate(
         {
             "name": "tiny",
             "data": letters.parent,
-            "corpora": [corpus],
+            "corpora": [LETTERS_CORPUS],
             "channels": [4, 8, 8, 8],
             "augment": {"wear": 0},
             "schedule": {"steps": 4, "crop": 128, "batch": 4, "ema": 0.5},

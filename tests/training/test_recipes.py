@@ -28,9 +28,9 @@ from ocr_core.training.crnn.networks import PublishedLines, begin
 from ocr_core.training.crnn.schedule import Progress, rate_of, take_error, take_loss
 from ocr_core.training.crnn.train import train_crnn
 from ocr_core.training.data.cache import LineCache, prepare
+from tests.conftest import ROOT
 from tests.training.conftest import write_page
 
-ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / "ocr_core" / "training" / "configs"
 
 

@@ -24,6 +24,7 @@ from ocr_core.training.script.measure import measure_samples
 from ocr_core.training.script.train import arabic_lines, train_script
 from ocr_core.training.settings import load_settings
 from ocr_core.training.synthetic.words import arabic_text
+from tests.training.conftest import LETTERS_CORPUS
 
 ARABIC_TEXT = ("كتاب التاريخ القديم", "وقال الشيخ رحمه الله", "ثم سار الى البلاد")
 
@@ -32,13 +33,12 @@ ARABIC_TEXT = ("كتاب التاريخ القديم", "وقال الشيخ رح
 def settings(letters: Path, arabic_font: Path, tmp_path: Path) -> ScriptTrainSettings:
     """A run on the drawn letters and a few drawn lines; document c is held out."""
     (letters.parent / "arabic.txt").write_text("\n".join(ARABIC_TEXT * 20), "utf-8")
-    corpus = {"name": "letters", "path": "letters", "document": "^([a-z])_", "dev_fraction": 0, "dev": ["c"]}
     counts = dict.fromkeys(("arabic", "latin", "redrawn", "none"), 6) | {"other": 1}
     return ScriptTrainSettings.model_validate(
         {
             "name": "tiny",
             "data": letters.parent,
-            "corpora": [corpus | {"hand": "printed"}],
+            "corpora": [LETTERS_CORPUS | {"hand": "printed"}],
             "synthetic": {"text": "arabic.txt", "fonts": arabic_font.parent} | counts,
             "schedule": {"steps": 6, "batch": 8},
             "run": {"folder": tmp_path / "runs" / "tiny", "workers": 1},
