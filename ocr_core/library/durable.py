@@ -56,8 +56,8 @@ def check_writable(folder: Path) -> None:
     there = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
     if not there.is_dir():
         raise LibraryError(
-            f"{there} is a file, and the library needs a folder there.",
-            remedy="Move the file away, or give --library another folder.",
+            f"{there} is a file, and a folder is needed there.",
+            remedy="Move the file away, or choose another folder.",
         )
     if not os.access(there, os.W_OK | os.X_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(there))
