@@ -100,7 +100,7 @@ def _print_page(page: dict[str, Any], lines: Sequence[Mapping[str, Any]]) -> Non
     confidence = f", confidence {page['confidence']:.2f}" if page["confidence"] is not None else ""
     people = sum(line["engine"] == HUMAN for line in lines)
     corrected = f", {people} written by people" if people else ""
-    about = f"{page['status']}, {page['script']}, {counted(len(lines), 'line')}{corrected}{confidence}"
+    about = f"{page['status']}, {page['script']}, {counted(page['lines'], 'line')}{corrected}{confidence}"
     click.echo(f"{page['source_path']}#{page['page_number']}: {about}", err=True)
     if page["reason"]:
         click.echo(page["reason"], err=True)

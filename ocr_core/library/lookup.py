@@ -39,8 +39,9 @@ def stored_page(con: duckdb.DuckDBPyConnection, root: Path, name: str) -> Stored
     """One page.
 
     Args:
-        name: `source_path#number`, or one line of it, as hits are printed (`a.jpg#1:7`); the path of a document with a single page; a page id, or an unambiguous beginning of one (four characters at
-            least). A path may be any at which the document was ever found.
+        name: `source_path#number`, or one line of it, as hits are printed (`a.jpg#1:7`); the path of a document with a
+            single page; a page id, or an unambiguous beginning of one (four characters at least). A path may be any at
+            which the document was ever found.
 
     Raises:
         UsageError: no page or several pages answer to it, it failed, or has no such line; the message says which and why.
