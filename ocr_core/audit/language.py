@@ -64,9 +64,7 @@ def measure_language_model(card_path: Path, reader: str, corpora: TrainSettings)
     error = cross_checked_error(raw, right, weights, documents)
     if np.isfinite(error):
         figures.append(Figure(f"ECE of line confidence with {reader}", round(error, 4), len(scores)))
-    # Held-out lines are all writing; what is none is surer to be wrong than the worst of them.
-    points = ((0.0, 0.0), *fit_calibration(raw, right, weights))
-    card = replace(card, figures=tuple(figures), calibration=points)
+    card = replace(card, figures=tuple(figures), calibration=fit_calibration(raw, right, weights))
     write_card(card_path, card)
     return card
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
 Values = NDArray[np.float64]
-_BINS = 12
+_BINS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,8 @@ def line_accuracy(truth: str, reading: str) -> float:
 def fit_calibration(raw: Values, right: Values, weights: Values) -> tuple[tuple[float, float], ...]:
     """Points of a line that never falls, from raw confidence to the share of characters right.
 
+    It begins at (0, 0): held-out lines are all writing; what is none is surer to be wrong than the worst of them.
+
     Args:
         raw: float [n], 0..1.
         right: float [n], `line_accuracy` of the same lines.
@@ -60,7 +62,7 @@ def fit_calibration(raw: Values, right: Values, weights: Values) -> tuple[tuple[
         while len(blocks) > 1 and blocks[-2][1] * blocks[-1][2] >= blocks[-1][1] * blocks[-2][2]:
             last = blocks.pop()
             blocks[-1] = [a + b for a, b in zip(blocks[-1], last, strict=True)]
-    return tuple((round(x / w, 4), round(y / w, 4)) for x, y, w in blocks if w > 0)
+    return ((0.0, 0.0), *((round(x / w, 4), round(y / w, 4)) for x, y, w in blocks if w > 0))
 
 
 def expected_calibration_error(confidence: Values, right: Values, weights: Values, bins: int = 10) -> float:

@@ -47,8 +47,6 @@ def test_greedy_takes_the_most_probable_path() -> None:
         )
         decoded = greedy(scores)
         assert decoded.classes == _collapse(best)
-        mean = sum(float(scores[t, c]) for t, c in enumerate(best)) / 5
-        assert decoded.confidence == pytest.approx(math.exp(mean), rel=1e-5)
 
 
 def test_positions_and_confidences_of_characters() -> None:
@@ -64,6 +62,13 @@ def test_positions_and_confidences_of_characters() -> None:
     assert decoded.starts == (1, 4, 5)
     assert decoded.ends == (3, 5, 6)
     assert decoded.confidences == pytest.approx((0.8, 0.6, 0.7), rel=1e-5)
+    assert decoded.confidence == pytest.approx((0.8 * 0.6 * 0.7) ** (1 / 3), rel=1e-5)
+
+
+def test_a_line_on_which_nothing_stands_is_as_sure_as_its_blanks() -> None:
+    decoded = greedy(np.log(np.array([[0.9, 0.1], [0.8, 0.2]], np.float32)))
+    assert decoded.classes == ()
+    assert decoded.confidence == pytest.approx(math.sqrt(0.9 * 0.8), rel=1e-5)
 
 
 def test_a_line_without_frames_is_empty_and_certain() -> None:

@@ -44,8 +44,14 @@ def test_calibration_straightens_a_boastful_confidence() -> None:
 
 def test_calibration_never_falls_even_if_confidence_misleads() -> None:
     line = np.array(fit_calibration(np.linspace(0, 1, 50), np.linspace(1, 0, 50), np.ones(50)))
-    assert len(line) == 1
-    assert line[0, 1] == pytest.approx(0.5)
+    assert len(line) == 2
+    assert line[1, 1] == pytest.approx(0.5)
+
+
+def test_what_is_less_sure_than_any_line_measured_is_taken_to_be_worse() -> None:
+    line = np.array(fit_calibration(np.linspace(0.6, 1, 50), np.linspace(0.5, 1, 50), np.ones(50)))
+    worst = np.interp(0.6, line[:, 0], line[:, 1])
+    assert 0 < np.interp(0.3, line[:, 0], line[:, 1]) < 0.6 * worst
 
 
 def test_error_is_measured_on_other_documents() -> None:

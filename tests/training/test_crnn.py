@@ -116,7 +116,7 @@ def _train_until(settings: TrainSettings, steps: int) -> None:
     """Train, save after every step, and be killed after some."""
     import ocr_core.training.crnn.train as module
 
-    saved = module._save
+    saved = module.save_run
     eager = _with(settings, "run", checkpoint_minutes=1e-9)
 
     def stop(run: object) -> None:
@@ -124,12 +124,12 @@ def _train_until(settings: TrainSettings, steps: int) -> None:
         if run.progress.step == steps:  # type: ignore[attr-defined]
             raise KeyboardInterrupt
 
-    module._save = stop  # type: ignore[assignment]
+    module.save_run = stop  # type: ignore[assignment]
     try:
         with pytest.raises(KeyboardInterrupt):
             train_crnn(eager)
     finally:
-        module._save = saved
+        module.save_run = saved
 
 
 def test_a_finished_run_gives_weights_a_card_and_metrics(settings: TrainSettings, tmp_path: Path) -> None:

@@ -23,8 +23,7 @@ class Decoded:
         classes: of the characters, blanks and repeats removed.
         starts, ends: half-open range of frames in which each character is the best class.
         confidences: of each character, 0..1: the highest probability it has in its frames.
-        confidence: of the line, 0..1: geometric mean over all frames of the best class's probability,
-            1 for a line without frames.
+        confidence: of the line, 0..1: see `line_confidence`.
     """
 
     classes: tuple[int, ...]
@@ -53,8 +52,21 @@ def greedy(log_probs: Frames) -> Decoded:
         tuple(firsts[kept].tolist()),
         tuple(ends[kept].tolist()),
         tuple(np.exp(highest[kept]).clip(0, 1).tolist()),
-        float(np.exp(peak.mean()).clip(0, 1)),
+        line_confidence(highest[kept], peak),
     )
+
+
+def line_confidence(characters: NDArray[np.floating], path: NDArray[np.floating]) -> float:
+    """Geometric mean of the probabilities of a line's characters, 0..1; of a line that has none, of its frames' blanks.
+
+    The frames between characters are left out where there are characters: most are blank whatever the line says, and
+    with them a line that cannot be read is as sure as one that can.
+
+    Args:
+        characters: natural log of the highest probability that each character has in its frames.
+        path: natural log of the probability of the path's class in each frame.
+    """
+    return float(np.exp((characters if len(characters) else path).mean()).clip(0, 1))
 
 
 @dataclass(frozen=True, slots=True)
