@@ -29,7 +29,10 @@ def print_plan(found: Survey, plan: Plan, *, as_json: bool) -> None:
             }
             for d, numbers in plan.documents
         ]
-        failures = [{"source_path": f.source_path, "kind": f.kind, "remedy": f.remedy} for f in plan.failures]
+        failures = [
+            {"source_path": f.source_path, "kind": f.kind, "message": f.message, "remedy": f.remedy}
+            for f in plan.failures
+        ]
         already = {status.value: plan.already.get(status, 0) for status in Status}
         data = {"discovered": plan.discovered, "pages_to_do": plan.pages_to_do, "already": already}
         data |= {
@@ -50,9 +53,9 @@ def print_plan(found: Survey, plan: Plan, *, as_json: bool) -> None:
         click.echo(f"{failure.source_path}\tcannot be read\t{failure.message} {failure.remedy}")
     for path, reason in found.left_out:
         click.echo(f"{path}\tleft out\t{reason}")
-    click.echo(
-        f"{counted(plan.pages_to_do, 'page')} to do, {sum(plan.already.values())} already in the library.",
-        err=True,
+    unreadable = f", {counted(len(plan.failures), 'file')} that cannot be read" if plan.failures else ""
+    _say(
+        f"{counted(plan.pages_to_do, 'page')} to do, {sum(plan.already.values())} already in the library{unreadable}."
     )
 
 

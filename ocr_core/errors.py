@@ -26,7 +26,7 @@ class WarraqError(Exception):
         self.remedy = remedy
 
     def __str__(self) -> str:
-        sentence = self.message if self.message.endswith((".", "!", "?", "…")) else f"{self.message}."
+        sentence = self.message if self.message.endswith((".", "!", "?", "…", "^")) else f"{self.message}."
         return f"{sentence}\n  {self.remedy}" if self.remedy else sentence
 
 

@@ -133,6 +133,7 @@ def open_run(settings: RunSettings, *, run_id: str | None = None) -> Iterator[Ru
         if ahead.workshop is not None:
             held.enter_context(ahead.workshop)
         settings = for_collection(settings)
+        Library.check_place(settings.library, settings.collection)  # a nightly run comes here first
         run = Run(settings, Library.create_or_open(settings.library), ahead, held, run_id)
         _open_runs[run.id] = run
         held.callback(_open_runs.pop, run.id)

@@ -58,7 +58,8 @@ def evaluate(
     """Measure an engine on ground truth: error rates, confusions, worst lines, trust in its confidence.
 
     A PLACE is a folder of PAGE or ALTO files with their page images beside them, of *.png with *.gt.txt, or of Parquet
-    files of lines; or one PAGE, ALTO or Parquet file. Lines of pages are cut by the outlines of the ground truth.
+    files of lines; or one PAGE, ALTO or Parquet file. Lines of pages are cut by the outlines of the ground truth. One
+    engine reads them all, whatever their script: choose it with --engine, and its pages with --only.
 
     Case, punctuation and accents count in CER and WER; below them are the rates with less told apart. In brackets are 95 %
     intervals over pages. What cannot be measured is named on stderr; exit code 10 if whole pages are among it.

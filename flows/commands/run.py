@@ -122,7 +122,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Larger pages are refused undecoded; a sheet of A0 at 400 dpi has 250.",
 )
-@click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done and what cannot be read; do nothing.")
 @click.option("--json", "as_json", is_flag=True, help="The account of the run as JSON on stdout.")
 @click.pass_obj
 def run(
@@ -289,7 +289,8 @@ def _digitize(
     from ocr_core.pipeline.plan import survey
 
     started = datetime.now(UTC)
-    Library.check_place(settings.library)  # before the sources are gone through, which may take long
+    # Before the sources are gone through, which may take long.
+    Library.check_place(settings.library, settings.collection)
     found = survey(settings)
     plan = _plan(settings, found)
     for collection, pages in plan.elsewhere.items():
@@ -299,7 +300,7 @@ def _digitize(
         )
     if dry_run:
         print_plan(found, plan, as_json=as_json)
-        return 0
+        return 10 if plan.failures else 0
     with ExitStack() as stack:
         dispatch = stack.enter_context(_alongside(elsewhere)) if elsewhere else None
         # With nothing to do there is nothing to record either, so Prefect need not be woken.

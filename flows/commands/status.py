@@ -74,7 +74,8 @@ def status(library: Path, as_json: bool) -> None:
 def show(page: str, library: Path, image: Path | None, as_json: bool) -> None:
     """Show one page: its text line by line, as people have corrected it.
 
-    PAGE is a file and page number as `search` prints them (letters/a.jpg#1), a page id, or the beginning of one.
+    PAGE is a file and page number (letters/a.jpg#1), also with a line as `search` prints it (letters/a.jpg#1:7), a page
+    id, or the beginning of one.
     """
     from ocr_core.library import Library
     from ocr_core.library.written import as_written, place_of
@@ -99,7 +100,7 @@ def _print_page(page: dict[str, Any], lines: Sequence[Mapping[str, Any]]) -> Non
     confidence = f", confidence {page['confidence']:.2f}" if page["confidence"] is not None else ""
     people = sum(line["engine"] == HUMAN for line in lines)
     corrected = f", {people} written by people" if people else ""
-    about = f"{page['status']}, {page['script']}, {counted(len(lines), 'line')}{corrected}{confidence}"
+    about = f"{page['status']}, {page['script']}, {counted(page['lines'], 'line')}{corrected}{confidence}"
     click.echo(f"{page['source_path']}#{page['page_number']}: {about}", err=True)
     if page["reason"]:
         click.echo(page["reason"], err=True)

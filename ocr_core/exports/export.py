@@ -20,7 +20,7 @@ from ocr_core.exports.model import ExportPage
 from ocr_core.exports.pictures import Pictures
 from ocr_core.exports.select import Selected, Selection
 from ocr_core.library import Library
-from ocr_core.library.durable import disk_errors
+from ocr_core.library.durable import check_writable, disk_errors
 from ocr_core.records import Status
 
 log = logging.getLogger(__name__)
@@ -118,7 +118,9 @@ def export(
         if destination == Destination():
             job.run(selected)  # what ails a pipe is not the disk's fault
         else:
-            with disk_errors(destination.folder or Path(destination.file or ".").parent, "export"):
+            folder = (destination.folder or Path(destination.file or ".").parent).absolute()
+            with disk_errors(folder, "export"):
+                check_writable(folder)
                 job.run(selected)
         return job.summary
 
@@ -190,7 +192,7 @@ class _Job:
         except OSError as error:
             if first is None or error.errno not in _ONE_FILE:
                 raise
-            log.warning("%s: %s", first.page_id, error)
+            log.info("%s: %s", first.page_id, error)
             self.summary.problem(str(place), f"It cannot be written here: {error.strerror}.")
 
     def _context(self, folder: Path, place: PurePosixPath) -> Context:

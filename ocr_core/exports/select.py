@@ -32,7 +32,8 @@ WITH named AS (
          p.origin, p.width, p.height, coalesce(p.rotation, 0) AS rotation, p.dpi, p.script,
          p.status, p.confidence, p.run_id, p.created_at,
          coalesce(r.warraq_version, '') AS warraq_version,
-         list_prepend(d.root, d.copy_roots) AS roots, list_prepend(d.source_path, d.copies) AS paths,
+         CASE WHEN d.doc_id IS NULL THEN [] ELSE list_prepend(d.root, d.copy_roots) END AS roots,
+         CASE WHEN d.doc_id IS NULL THEN [] ELSE list_prepend(d.source_path, d.copies) END AS paths,
          min(p.doc_id) OVER same_name <> max(p.doc_id) OVER same_name AS name_is_shared
   FROM pages p LEFT JOIN documents d USING (doc_id) LEFT JOIN runs r ON r.run_id = p.run_id
   WINDOW same_name AS (

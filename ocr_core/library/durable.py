@@ -46,6 +46,23 @@ def make_folders(folder: Path) -> None:
         sync_folder(made.parent)
 
 
+def check_writable(folder: Path) -> None:
+    """Check that files could be made in `folder`, or that it could be made; nothing is written.
+
+    Raises:
+        LibraryError: there is a file where a folder is needed.
+        OSError: the folder, or the one it would be made in, refuses.
+    """
+    there = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
+    if not there.is_dir():
+        raise LibraryError(
+            f"{there} is a file, and a folder is needed there.",
+            remedy="Move the file away, or choose another folder.",
+        )
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(there))
+
+
 def sync_folder(folder: Path) -> None:
     """Make names in `folder` durable; quietly nothing where the file system has no such call."""
     with suppress(OSError):

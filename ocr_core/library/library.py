@@ -16,7 +16,7 @@ from ocr_core.library import compact as compaction
 from ocr_core.library import durable, marker, names, queries
 from ocr_core.library.lookup import StoredPage, stored_page
 from ocr_core.library.manifest import ManifestLog
-from ocr_core.library.publish import Publisher
+from ocr_core.library.publish import Publisher, run_folders
 from ocr_core.library.queries import PageState, StoredDocument
 from ocr_core.library.tables import Publication, RunRecord, to_table
 from ocr_core.library.views import UNREADABLE, Snapshot, reading
@@ -52,9 +52,17 @@ class Library:
         return cls.open(root)
 
     @staticmethod
-    def check_place(path: Path | str) -> None:
-        """Check that there is a library, or that one could be made: see `marker.check_place`."""
-        marker.check_place(Path(path).absolute())
+    def check_place(path: Path | str, collection: str) -> None:
+        """Check that there is a library, or that one could be made, and that a run could publish; nothing is written.
+
+        Raises:
+            LibraryError: see `marker.check_place`; or a folder that a run writes to cannot be written.
+        """
+        root = Path(path).absolute()
+        marker.check_place(root)
+        with durable.disk_errors(root, "publish"):
+            for folder in (root, root / "_log", root / "_log" / ".tmp", *run_folders(root, collection)):
+                durable.check_writable(folder)
 
     @classmethod
     def open(cls, path: Path | str) -> Library:

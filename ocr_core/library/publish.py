@@ -63,9 +63,20 @@ class Publisher:
         return version
 
 
+def run_folders(root: Path, collection: str) -> list[Path]:
+    """The folders that a run writes below; some may be missing yet."""
+    return [
+        _folder(root, dataset, collection) for dataset in ("documents", "pages", "lines", "failures", "runs")
+    ]
+
+
+def _folder(root: Path, dataset: str, collection: str) -> Path:
+    return root / dataset / f"collection={names.encode(collection)}"
+
+
 def write_part(root: Path, dataset: str, collection: str, run_id: str, table: pa.Table) -> DataFile:
     """Write `table` (already sorted) as one file of the data set, synced and renamed to its final name."""
-    folder = root / dataset / f"collection={names.encode(collection)}" / f"run={run_id}"
+    folder = _folder(root, dataset, collection) / f"run={run_id}"
     durable.make_folders(folder)
     token = uuid.uuid4().hex
     draft, final = folder / f".part-{token}.tmp", folder / f"part-{token}.parquet"

@@ -8,6 +8,7 @@ import math
 import re
 import struct
 import warnings
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -19,6 +20,7 @@ from PIL import Image, UnidentifiedImageError
 from ocr_core.errors import PageError
 from ocr_core.records import PageArray
 from ocr_core.sources.pixels import luminance, to_grey_or_rgb
+from ocr_core.sources.quiet import quiet_libraries
 
 log = logging.getLogger(__name__)
 
@@ -151,7 +153,8 @@ def decode(
                         dpi = dpi[::-1]  # those of the stored picture, and Pillow turns a TIFF as it loads it
                     if not colour:  # a JPEG holds luminance by itself, and gives it sooner than colour
                         image.draft("L", None)
-                    image.load()
+                    with quiet_libraries() if media_type == "image/tiff" else nullcontext():
+                        image.load()
                 pixels = to_grey_or_rgb(image) if colour else luminance(image)
                 turn = _orientation(image) if orient else 1
             except (PageError, MemoryError):
@@ -202,7 +205,8 @@ def _damaged(error: Exception, media_type: str) -> PageError:
     name, said = FORMATS[media_type][0], str(error) or type(error).__name__
     if isinstance(error, EOFError) or re.search(r"truncated|unexpected end|Truncated|premature", said):
         return _truncated(name)
-    return PageError("damaged", f"The {name} image cannot be decoded: {said[:200]}.", remedy=RESAVE)
+    why = "its data are damaged" if said.startswith("decoder error") else said[:200]  # by number, in Pillow
+    return PageError("damaged", f"The {name} image cannot be decoded: {why}.", remedy=RESAVE)
 
 
 def _truncated(name: str) -> PageError:

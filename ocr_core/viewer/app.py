@@ -108,7 +108,12 @@ def _told(request: Request, error: Exception) -> Response:
 
 
 def _not_understood(request: Request, error: Exception) -> Response:
-    return _error(request, 404, "There is no such page.", "Check the address.")
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    where, name = first["loc"][0], first["loc"][-1]
+    if where == "path":
+        return _error(request, 404, "There is no such page.", "Check the address.")
+    return _error(request, 400, f"{name} cannot be taken: {first['msg']}.", "Put it right, and ask again.")
 
 
 def _http(request: Request, error: Exception) -> Response:

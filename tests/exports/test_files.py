@@ -73,6 +73,16 @@ def test_a_name_that_is_taken_is_a_problem_of_one_file(tmp_path: Path) -> None:
     assert everything_below(tmp_path / "out") == ["letters/b.txt"]
 
 
+@pytest.mark.parametrize("format", ["txt", "csv", "alto"])
+def test_a_file_where_the_folder_should_be_ends_the_export_before_its_first_page(
+    format: str, hostile: Library, tmp_path: Path
+) -> None:
+    (tmp_path / "taken").touch()
+    with pytest.raises(LibraryError, match="taken is a file, and a folder is needed there") as raised:
+        export_to(hostile, format, tmp_path / "taken" / "out")
+    assert "choose another folder" in raised.value.remedy
+
+
 def test_where_an_output_leads(tmp_path: Path) -> None:
     alto, table = FORMATS["alto"], FORMATS["csv"]
     assert Destination.of("-", alto) == Destination()

@@ -9,6 +9,7 @@ import pytest
 from lxml import etree
 
 from ocr_core.errors import LibraryError, UsageError
+from ocr_core.exports import FORMATS
 from ocr_core.exports.pictures import Pictures
 from ocr_core.exports.select import Selected, Selection
 from ocr_core.library import Library
@@ -16,6 +17,7 @@ from ocr_core.pipeline.page_pictures import read_again
 from ocr_core.sources import discover, identify_all
 from tests.conftest import ROOT
 from tests.exports.make import document, export_to, page_of, published, sample_page
+from tests.library.make import document as invented
 
 LETTER = "JDH_2_16_144_001"
 
@@ -88,3 +90,11 @@ def test_a_scan_that_is_nowhere_is_a_problem_with_its_path(moved: Library, tmp_p
     assert name == "letter.jpg#1" and f"{tmp_path}/read/letter.jpg is no longer there" in why
     with pytest.raises(LibraryError, match="no longer there"):
         read_again(moved.page("letter.jpg").page, moved.places)
+
+
+@pytest.mark.parametrize("format", sorted(FORMATS))
+def test_pages_whose_documents_nobody_published_are_exported(format: str, tmp_path: Path) -> None:
+    library = published(tmp_path / "library", page_of(invented("gone.jpg").page(1), ["Dear Sir"]))
+    summary = export_to(library, format, tmp_path / "out")
+    assert summary.files == 1
+    assert summary.problems in ([], [("gone.jpg#1", "/in/gone.jpg is no longer there.")])

@@ -151,6 +151,7 @@ def test_help_does_not_load_the_heavy_libraries() -> None:
         (["run", ".", "--library", "LIB", "--english", "trocr"], 3),
         (["models", "pull", "nobody"], 1),
         (["run", ".", "--library", "FILE", "--dry-run"], 5),
+        (["run", "EMPTY", "--library", "FILE/below"], 5),
         (["status", "--library", "MISSING"], 5),
         (["dismiss", "--library", "LIBRARY", "--reason", "x"], 1),
         (["dismiss", "--library", "LIBRARY", "--reason", "x", "nowhere.jpg"], 1),
@@ -166,6 +167,7 @@ def test_exit_codes(arguments: list[str], code: int, start: Start, library: Path
     places = {"LIBRARY": library, "LIB": tmp_path / "new", "MISSING": tmp_path / "missing", "EMPTY": empty}
     places["FILE"] = tmp_path / "file"
     places["FILE"].touch()
+    places["FILE/below"] = places["FILE"] / "below"
     found, _, messages = run(start, *(places.get(argument, argument) for argument in arguments))
     assert found == code, messages
     assert "Traceback" not in messages
@@ -224,6 +226,19 @@ def test_a_dry_run_writes_nothing(samples: Path, start: Start, tmp_path: Path) -
     assert code == 0
     assert json.loads(out)["pages_to_do"] == 13
     assert not (tmp_path / "library").exists()
+
+
+def test_a_dry_run_ends_as_the_run_would_for_files_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "empty.jpg").touch()
+    command = ["run", str(tmp_path), "--library", str(tmp_path / "library"), "--dry-run"]
+    answer = CliRunner().invoke(cli, command, standalone_mode=False, catch_exceptions=False)
+    assert answer.return_value == 10
+    assert answer.stdout.startswith("empty.jpg\tcannot be read\tThe file is empty. ")
+    assert answer.stderr == "0 pages to do, 0 already in the library, 1 file that cannot be read.\n"
+    answer = CliRunner().invoke(cli, [*command, "--json"], standalone_mode=False, catch_exceptions=False)
+    assert answer.return_value == 10
+    [failure] = json.loads(answer.stdout)["failures"]
+    assert (failure["source_path"], failure["message"]) == ("empty.jpg", "The file is empty.")
 
 
 def test_a_dry_run_names_files_with_the_same_bytes(samples: Path, start: Start, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -38,7 +39,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
     ("name", "text"),
     [
         ("box/a.jpg#1", "letter"),
-        ("box/a.jpg#1:7", "letter"),  # as `search` prints a hit on its seventh line
+        ("box/a.jpg#1:1", "letter"),  # as `search` prints a hit on its first line
         ("box/a.jpg", "letter"),
         ("copy of a.jpg", "letter"),
         ("copy of a.jpg#1", "letter"),
@@ -53,6 +54,16 @@ def test_names_of_pages(name: str, text: str, library: Library) -> None:
     stored = library.page(name)
     assert [line["text"] for line in stored.lines] == [text]
     assert library.page(stored.page["page_id"]) == stored
+
+
+def test_a_name_may_tell_one_line(tmp_path: Path) -> None:
+    library = Library.create(tmp_path / "l")
+    page = result(document("a.jpg").page(1), "first", "second", "third")
+    library.publish("r1", "c", results=[page])
+    assert [line["text"] for line in library.page("a.jpg#1:2").lines] == ["second"]
+    for wrong in ("a.jpg#1:4", "a.jpg#1:0"):
+        with pytest.raises(UsageError, match=f"{wrong} is not there: the page has lines 1 to 3"):
+            library.page(wrong)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +84,9 @@ def test_names_of_pages(name: str, text: str, library: Library) -> None:
         ("torn.jpg#1", "torn.jpg#1 failed \\(truncated\\): The file ends early", "Scan it again"),
         ("locked.pdf", "locked.pdf failed \\(encrypted\\)", "Scan it again"),
         ("nobody.jpg#1", "No page in the library answers to 'nobody.jpg#1'", "l' \"SELECT"),
-        ("", "No page", "PATH#NUMBER"),
+        ("box/b.jpg", r"answers to 'box/b.jpg'\. Did you mean box/a.jpg\?", "PATH#NUMBER"),
+        ("BOOK", r"Did you mean book.pdf\?", "PATH#NUMBER"),
+        ("", r"answers to ''\.\n", "PATH#NUMBER"),
         ("abc", "No page", "PATH#NUMBER"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from ocr_core.errors import LibraryError
 from ocr_core.library import Library
+from tests import faults
 from tests.library.make import document, result
 
 
@@ -60,6 +62,47 @@ def test_folder_with_other_things_is_not_taken(tmp_path: Path) -> None:
     Library.create(tmp_path / "l")
     with pytest.raises(LibraryError, match="already"):
         Library.create(tmp_path / "l")
+
+
+@pytest.mark.parametrize("taken", [".", "lines", "_log/.tmp", "pages/collection=letters"])
+def test_a_file_where_a_run_needs_a_folder_is_found_before_it(tmp_path: Path, taken: str) -> None:
+    path = tmp_path / "l" / taken
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    if taken != ".":
+        (tmp_path / "l" / "warraq.toml").write_text("format = 1\n")
+    root = tmp_path / "l" / ("below" if taken == "." else "")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(LibraryError, match=f"{re.escape(str(path))} is a file") as raised:
+        Library.check_place(root, "letters")
+    assert "Move the file away" in raised.value.remedy
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_what_a_run_may_write_passes_and_nothing_is_written(tmp_path: Path) -> None:
+    Library.check_place(tmp_path / "to be" / "made", "letters")
+    assert not list(tmp_path.iterdir())
+    library = Library.create(tmp_path / "l")
+    library.publish("r", "letters", results=[result(document("a").page(1), "x")])
+    Library.check_place(library.root, "letters")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize("closed", ["", "_log", "lines/collection=letters"])
+def test_a_folder_that_a_run_may_not_write_is_found_before_it(tmp_path: Path, closed: str) -> None:
+    library = Library.create(tmp_path / "l")
+    library.publish("r", "letters", results=[result(document("a").page(1), "x")])
+    for folder in (library.root, *(p for p in library.root.rglob("*") if p.is_dir())):
+        folder.chmod(0o777)
+    (library.root / closed).chmod(0o755)
+    told = faults.as_nobody(lambda: Library.check_place(library.root, "letters"), tmp_path)
+    assert (
+        f"cannot be written: could not publish ([Errno 13] Permission denied: '{library.root / closed}"
+        in told
+    )
+    assert "Check the permissions of the folder" in told
+    if closed.startswith("lines"):
+        assert faults.as_nobody(lambda: Library.check_place(library.root, "other"), tmp_path) == "None"
 
 
 @pytest.mark.parametrize(

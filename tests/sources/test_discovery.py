@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import os
 import struct
-import tempfile
 import zlib
 from collections.abc import Callable
-from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -19,6 +17,7 @@ from PIL import Image
 from ocr_core.errors import UsageError
 from ocr_core.records import Document, Failure, SourceFile, Stage
 from ocr_core.sources import Limits, discover, file_at, identify, identify_all, natural_key, read_pages
+from tests import faults
 
 Bytes = Callable[..., bytes]
 
@@ -217,21 +216,14 @@ def test_a_folder_that_may_not_be_entered_for_real(tmp_path: Path) -> None:
     (tmp_path / "closed").mkdir(mode=0o700)
     unreadable = image(tmp_path / "open" / "2.png")
     unreadable.chmod(0o600)
-    for folder in (tmp_path, *takewhile(lambda p: p != Path(tempfile.gettempdir()), tmp_path.parents)):
-        folder.chmod(0o755)
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:  # discover as nobody
-        try:
-            os.setuid(65534)
-            result = discover([tmp_path])
-            _, failures = identify_all(result.files)
-            os.write(writer, repr([(f.source_path, f.kind) for f in (*result.failures, *failures)]).encode())
-        finally:
-            os._exit(0)
-    os.close(writer)
-    os.waitpid(child, 0)
-    assert os.read(reader, 9999).decode() == "[('closed', 'permission'), ('open/2.png', 'permission')]"
+
+    def unreadable_files() -> list[tuple[str, str]]:
+        result = discover([tmp_path])
+        _, failures = identify_all(result.files)
+        return [(f.source_path, f.kind) for f in (*result.failures, *failures)]
+
+    told = faults.as_nobody(unreadable_files, tmp_path)
+    assert told == "[('closed', 'permission'), ('open/2.png', 'permission')]"
 
 
 # -- identify ------------------------------------------------------------------------------------------------

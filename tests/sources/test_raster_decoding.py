@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from ocr_core.errors import PageError
 from ocr_core.sources import ReadSettings, pixels
 from ocr_core.sources.identify import Limits
 from ocr_core.sources.images import MAX_SIDE, Raster, decode, frames
+from ocr_core.sources.quiet import quiet_libraries
 from tests.faults import png_header
 
 BIG = 100_000_000
@@ -265,6 +267,28 @@ def test_a_truncated_image_is_never_filled_up(
     assert caught.value.kind in ("truncated", "damaged") and caught.value.remedy
     if kind in ("JPEG", "JPEG2000"):
         assert caught.value.kind == "truncated"
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_deflate", "tiff_jpeg"])
+def test_what_libtiff_says_of_a_damaged_file_is_said_by_its_failure_alone(
+    compression: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    data = encoded(photo(256, 256), "TIFF", compression=compression)
+    half, quarter = len(data) // 2, len(data) // 4
+    damaged = data[:8] + bytes(quarter) + data[8 + quarter : half] + bytes(quarter) + data[half + quarter :]
+    with pytest.raises(PageError, match=r"cannot be decoded: its data are damaged\."):
+        decode(damaged, "image/tiff", max_pixels=BIG)
+    os.write(2, b"heard again")
+    assert capfd.readouterr().err == "heard again"
+
+
+def test_stderr_comes_back_when_the_last_thread_is_out(capfd: pytest.CaptureFixture[str]) -> None:
+    with quiet_libraries():
+        with quiet_libraries():
+            os.write(2, b"both in")
+        os.write(2, b"one in")
+    os.write(2, b"none")
+    assert capfd.readouterr().err == "none"
 
 
 def test_a_jpeg_whose_tail_is_zeros_is_truncated() -> None:

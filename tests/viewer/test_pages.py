@@ -120,8 +120,8 @@ def test_search_tells_what_is_wrong_with_a_query(client: TestClient) -> None:
     nowhere = seen(client, "/search?q=callitris&collection=nowhere").cssselect(".empty a")[0]
     assert texts(seen(client, nowhere.get("href")), ".count")[0].endswith(" lines")
     assert seen(client, "/search?q=%20").cssselect(".help")
-    assert seen(client, "/search?q=dyer&limit=0", 404) is not None
-    assert seen(client, "/search?q=" + "x" * 501, 404) is not None
+    assert "limit cannot be taken" in seen(client, "/search?q=dyer&limit=0", 400).text_content()
+    assert "at most 500 characters" in seen(client, "/search?q=" + "x" * 501, 400).text_content()
 
 
 def test_more_hits_can_be_asked_for(client: TestClient) -> None:

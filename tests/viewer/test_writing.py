@@ -70,12 +70,12 @@ def test_what_was_written_of_another_place_is_not_shown(
         (ADA | {"text": "two\nlines"}, 400),
         (ADA | {"text": "\x1b[31m"}, 400),
         (ADA | {"transcriber": "  "}, 400),
-        (ADA | {"transcriber": ""}, 404),
+        (ADA | {"transcriber": ""}, 400),
         (ADA | {"status": "empty"}, 400),
-        (ADA | {"status": "guess"}, 404),
-        (ADA | {"text": "x" * 5000}, 404),
-        (ADA | {"origin": "audit"}, 404),
-        ({"text": "nobody"}, 404),
+        (ADA | {"status": "guess"}, 400),
+        (ADA | {"text": "x" * 5000}, 400),
+        (ADA | {"origin": "audit"}, 400),
+        ({"text": "nobody"}, 400),
     ],
 )
 def test_what_cannot_be_kept_is_refused(

@@ -131,8 +131,8 @@ def evaluate(
     if not scores:
         raise NothingToDo(
             "No transcribed line with a picture was found." + _reasons(omissions),
-            remedy="Name folders of PAGE or ALTO files with their page images beside them, of *.png with *.gt.txt, or of "
-            "Parquet files of lines.",
+            remedy="Name folders of PAGE or ALTO files with their page images beside them (or where --images says), of "
+            "*.png with *.gt.txt, or of Parquet files of lines.",
         )
     rates = page_rates(scores)
     cer, wer = error_rates(rates)

@@ -87,7 +87,8 @@ def drift(
     if not before or not after or before == after:
         raise NothingToDo(
             f"There are no two {by}s to compare; audited so far: {', '.join(sides) or 'nothing'}.",
-            remedy="Audit another one, or measure today's readings: warraq audit report --label today",
+            remedy="Audit another one; or when pages were read again, measure the same lines: "
+            "warraq audit report --label today",
         )
     comparisons, missing = compare(rows, before, after, alpha=alpha, minimum=minimum)
     return DriftReport(by, before, after, measure, normalisation, alpha, minimum, comparisons, missing)

@@ -144,7 +144,7 @@ def facts(report: SampleReport) -> list[str]:
         told.append(f"{report.waiting} wait for a transcriber; those measured are taken to be like them.")
     if report.illegible:
         told.append(
-            f"{len(report.illegible)} nobody could read; they are left out, though errors are likely there."
+            f"Nobody could read {len(report.illegible)}: left out of the rates, though errors are likely there."
         )
     if report.covered < 1 - 1e-9:
         told.append(

@@ -108,7 +108,7 @@ def _dates(value: str, excluded: bool) -> Within:
         low = _day(first)[0] if first else None
         end = last if dots else first
         high = _day(end)[1] if end else None
-    except ValueError:
+    except (ValueError, OverflowError):  # the last one for the day after the calendar's last
         low = high = None
     if (low is None and high is None) or (low is not None and high is not None and low >= high):
         raise _refused(f"date:{value}", f"Write it like date:{_EXAMPLES['date']}.")

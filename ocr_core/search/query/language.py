@@ -25,10 +25,10 @@ _PART: Final = re.compile(
     rf"(?P<minus>-(?=[^\s-]))?"
     rf"(?:(?P<filter>(?i:{'|'.join(FIELDS)})(?::|[<>]=?|=))"
     rf"(?:[{_QUOTES}](?P<quoted_value>[^{_QUOTES}]*)[{_QUOTES}]?(?P<value_star>\*?)|(?P<value>[^\s{_QUOTES}]*))"
-    rf"|[{_QUOTES}](?P<phrase>[^{_QUOTES}]*)[{_QUOTES}]?(?P<suffix>\*|~\d*)?"
+    rf"|[{_QUOTES}](?P<phrase>[^{_QUOTES}]*)[{_QUOTES}]?(?P<suffix>\*|~\d{{0,9}})?"
     rf"|(?P<bare>[^\s{_QUOTES}]+))"
 )
-_FUZZY: Final = re.compile(r"(.*[^~])~(\d*)")
+_FUZZY: Final = re.compile(r"(.*[^~])~(\d{0,9})")
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,9 @@ _ACTIONS: Final = re.compile(
 _READS_ONLY: Final = (
     "Only one query that reads is allowed: SELECT, WITH, FROM, VALUES, DESCRIBE, SHOW or SUMMARIZE."
 )
+_REMEDY: Final = (
+    "SHOW TABLES lists the tables, DESCRIBE lines the columns of one; docs/sql.md has queries to begin with."
+)
 _EXPLAIN: Final = "EXPLAIN (FORMAT JSON) "
 _OVERHEAD_BYTES: Final = 3 << 30  # address space of Python, Arrow, DuckDB's threads and the reading of files
 _BATCH_ROWS: Final = 8192
@@ -63,7 +66,7 @@ def main() -> None:
             if "Out of Memory" in str(error):  # DuckDB's error, come through an Arrow stream
                 _say(out, kind="memory")
             else:
-                _say(out, kind="usage", message=_without_prefix(str(error)), remedy="")
+                _say(out, kind="usage", message=_without_prefix(str(error)), remedy=_REMEDY)
         else:
             _say(out, kind="table", truncated=truncated)
             with pa.ipc.new_stream(out, table.schema) as stream:

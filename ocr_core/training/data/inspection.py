@@ -129,7 +129,8 @@ def inspect_corpora(
             report.examples[place] = sample
     if not report.samples:
         raise NothingToDo(
-            "There is no transcribed line in this data", remedy="Look at the paths of the corpora."
+            "There is no transcribed line with a picture in this data.",
+            remedy="Put the page images beside their PAGE or ALTO files, or give other folders with --data.",
         )
     far = _outlying(report)[:outliers]
     wanted = {number: reason for reason, number in far}

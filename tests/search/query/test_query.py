@@ -159,6 +159,7 @@ def test_or_in_the_wrong_place(text: str) -> None:
         "date:2026-02-30",
         "date:..",
         "date:2026..2025",
+        "date:9999-12-31",
         "conf:0.8",
         "conf>8",
         "conf>nan",

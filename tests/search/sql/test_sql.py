@@ -188,6 +188,7 @@ def test_errors_show_the_query_as_it_was_written(root: Path) -> None:
     assert "EXPLAIN" not in message
     *_, line, caret = message.splitlines()
     assert line.index("nonsense") == caret.index("^")
+    assert str(raised.value).startswith(f"{message}\n  SHOW TABLES lists the tables")
 
 
 def test_child_that_breaks_off(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
