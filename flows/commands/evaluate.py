@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from flows.reports import write_report
+
+if TYPE_CHECKING:
+    from ocr_core.audit.evaluation.evaluate import Evaluation
+    from ocr_core.recognizers.protocol import Recognizer
 
 
 @click.command("eval")
@@ -79,7 +83,22 @@ def evaluate(
         click.echo(json.dumps(report.as_json(found, lines=True), ensure_ascii=False))
     else:
         click.echo(report.as_text(found), nl=False)
+    if foreign := _foreign(reader, found):
+        click.echo(
+            f"{foreign} of {len(found.scores)} lines are mostly in letters that {engine} cannot write, and count as wrong. "
+            "Measure their pages with the reader of their script: --engine crnn-ar --only 'NAME*'.",
+            err=True,
+        )
     for omission in (*found.omissions, *found.unread):
         place = f"{omission.page} {omission.line}".strip()
         click.echo(printable(f"{place}: {omission.reason}"), err=True)
     return 10 if found.pages_omitted else 0
+
+
+def _foreign(reader: Recognizer, found: Evaluation) -> int:
+    """Lines in a script that a reader of lines does not write."""
+    from ocr_core.recognizers.crnn.engine import CrnnRecognizer
+
+    if not isinstance(reader, CrnnRecognizer):
+        return 0
+    return sum(reader.charset.share(score.truth) < 0.5 for score in found.scores)

@@ -19,6 +19,13 @@ def test_made_from_texts_without_rare_characters() -> None:
     assert not charset.covers("bar")
 
 
+def test_share_of_a_text_that_can_be_written() -> None:
+    charset = Charset("ab ")
+    assert charset.share("a b c d") == 0.5
+    assert charset.share(" ") == charset.share("ab") == 1
+    assert charset.share("سلام") == 0
+
+
 @pytest.mark.parametrize("table", ["", "aa", "e\u0301"])
 def test_refuses_a_wrong_table(table: str) -> None:
     with pytest.raises(ModelError):

@@ -42,6 +42,11 @@ class Charset:
     def covers(self, text: str) -> bool:
         return set(text) <= set(self.characters)
 
+    def share(self, text: str) -> float:
+        """Of the characters of a text those that are in the table, spaces left out; 1 for a text without any."""
+        written = [c for c in text if not c.isspace()]
+        return sum(c in self.characters for c in written) / len(written) if written else 1.0
+
     def encode(self, text: str) -> list[int]:
         """Classes of a text.
 

@@ -224,6 +224,17 @@ def test_the_command_writes_table_json_and_report(letter: Path, samples: Path, t
     assert report.read_text("utf-8").count("data:image/jpeg") >= 1
 
 
+@pytest.mark.parametrize(("engine", "said"), [("crnn-latin", True), ("crnn-ar", False)])
+def test_lines_in_a_script_that_the_engine_cannot_write_are_told_of(
+    engine: str, said: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place, images = ROOT / "samples/ground_truth", ROOT / "samples/archive/arabic"
+    options = ["--engine", engine, "--only", "synthetic-arithmetic", "--decoding", "greedy"]
+    monkeypatch.setattr(sys, "argv", ["warraq", "eval", str(place), "--images", str(images), *options])
+    assert _run_command() == 0
+    assert ("that crnn-latin cannot write" in capsys.readouterr().err) == said
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
