@@ -80,6 +80,9 @@ def show(name: str, as_json: bool) -> None:
         facts += [("published", f"{remote.repo}, revision {remote.revision}, on the Hugging Face hub")]
     if card:
         facts += [("parameters", f"{card.parameters:,}"), ("file", card.file), ("sha256", card.sha256)]
+        if made := card.training:
+            hours = f" ({made.hours:.3g} h)" if made.hours is not None else ""
+            facts += [("trained by", made.command + hours), ("held out", made.held_out)]
         facts += [("setting", f"{key} = {value}") for key, value in card.settings]
     if notes := (card.notes if card else "") or (remote.notes if remote else ""):
         facts += [("notes", notes)]

@@ -31,6 +31,21 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
+class Training:
+    """How weights were made.
+
+    Attributes:
+        command: that makes them anew.
+        held_out: what figures were measured on: kept out of the training, and how it was chosen.
+        hours: by the clock, None where they were not counted.
+    """
+
+    command: str
+    held_out: str
+    hours: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ModelCard:
     """A model as the register knows it.
 
@@ -40,6 +55,7 @@ class ModelCard:
         sha256: of the file, hex.
         parameters: number of trained values.
         settings: what can change the text besides the weights; part of the engine's stamp.
+        training: None for weights that others published.
         calibration: points (raw confidence, share of characters read right) of a rising line, measured on held-out
             documents.
     """
@@ -55,6 +71,7 @@ class ModelCard:
     figures: tuple[Figure, ...] = ()
     settings: tuple[tuple[str, str], ...] = ()
     calibration: tuple[tuple[float, float], ...] = ()
+    training: Training | None = None
     notes: str = ""
 
     __pydantic_config__ = ConfigDict(extra="forbid")

@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from ocr_core.errors import UsageError
 
@@ -19,6 +19,12 @@ class Settings(BaseModel):
     """Settings that nothing changes and that hold no key nobody reads."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    _config: str = PrivateAttr("")
+
+    @property
+    def config(self) -> str:
+        """What `--config` names: the file they were read from, or the name of one that comes with Warraq; empty if none."""
+        return self._config
 
 
 class RunSettings(Settings):
@@ -61,7 +67,7 @@ def load_settings(kind: type[S], path: Path, *, data: Path | None = None, folder
             values["data"] = data
         if folder is not None:
             values.setdefault("run", {})["folder"] = folder
-        return kind.model_validate(values)
+        settings = kind.model_validate(values)
     except FileNotFoundError:
         names = ", ".join(sorted(file.stem for file in CONFIGS.glob("*.toml")))
         raise UsageError(
@@ -70,6 +76,8 @@ def load_settings(kind: type[S], path: Path, *, data: Path | None = None, folder
         ) from None
     except (OSError, tomllib.TOMLDecodeError, ValidationError) as error:
         raise UsageError(f"{path}: {error}", remedy=REMEDY) from error
+    settings._config = path.stem if path.parent == CONFIGS else path.name
+    return settings
 
 
 def packaged(path: Path) -> Path:

@@ -141,6 +141,9 @@ def test_a_finished_run_gives_weights_a_card_and_metrics(settings: TrainSettings
     card = read_card(folder / "tiny-1.json")
     assert {figure.name for figure in card.figures} >= {"CER letters", "WER letters"}
     assert card.data[0].name == "letters"
+    assert card.training is not None
+    assert "letters" in card.training.held_out
+    assert card.training.hours is not None
     package(folder / "tiny-1.json", tmp_path / "weights")
     engine = CrnnRecognizer.load("tiny", folder=tmp_path / "weights", device="cpu")
     assert engine.charset == result.charset

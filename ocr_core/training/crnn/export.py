@@ -20,6 +20,7 @@ from ocr_core.training.calibrate import Calibration
 from ocr_core.training.crnn.config import TrainSettings
 from ocr_core.training.crnn.networks import LineNetwork
 from ocr_core.training.metrics import ErrorRates
+from ocr_core.training.provenance import documents_held_out, training_of
 
 
 def export_run(
@@ -29,6 +30,7 @@ def export_run(
     rates: Mapping[str, ErrorRates],
     steps: int,
     calibration: Calibration,
+    seconds: float,
 ) -> Path:
     """Write `NAME-VERSION.safetensors` and `NAME-VERSION.json` into the folder of the run. Returns the card's path."""
     stem = f"{settings.name}-{settings.version}"
@@ -50,6 +52,7 @@ def export_run(
         figures=_figures(rates, calibration),
         settings=crnn_settings(drawn=settings.order == DRAWN) if compact else published_settings(EVENED),
         calibration=calibration.points,
+        training=training_of("crnn", settings, _held_out(settings), seconds),
         notes=_beginning(settings)
         + f"Averaged weights after {steps} steps; error rates of greedy reading on {_measured_on(settings)}.",
     )
@@ -63,6 +66,10 @@ def _beginning(settings: TrainSettings) -> str:
     frozen = ", its convolutions left as they were" if n.freeze else ""
     retained = f", {n.retain:.0%} of it retained" if n.retain else ""
     return f"Trained on from {Path(n.init).name}{frozen}{retained}. " if n.init else ""
+
+
+def _held_out(settings: TrainSettings) -> str:
+    return documents_held_out(c for c in settings.corpora if c.share > 0)
 
 
 def _measured_on(settings: TrainSettings) -> str:

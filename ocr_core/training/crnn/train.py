@@ -168,7 +168,9 @@ def _evaluate(run: Run, loss: float, *, epoch: bool = False, last: bool = False)
         )
     if better or (last and not (keeps_best and math.isfinite(run.progress.best))):
         calibration = _calibration(run.cache, read)
-        export_run(settings, network, run.charset, rates, run.progress.step, calibration)
+        export_run(
+            settings, network, run.charset, rates, run.progress.step, calibration, run.progress.seconds
+        )
     return rates
 
 

@@ -16,6 +16,7 @@ from ocr_core.training.calibrate import Calibration, cross_checked_error, fit_ca
 from ocr_core.training.glyphs.config import GlyphSettings
 from ocr_core.training.glyphs.data import GlyphSet
 from ocr_core.training.glyphs.report import GlyphRates
+from ocr_core.training.provenance import seconds_noted, training_of
 
 HELD_OUT = "held-out.npz"
 
@@ -137,6 +138,7 @@ def write_glyph_card(settings: GlyphSettings, sets: list[GlyphSet], weights: Pat
         figures=tuple(figures),
         settings=glyph_settings(settings.network),
         calibration=calibration.points,
+        training=training_of("glyphs", settings, _held_out(settings), seconds_noted(settings.run.folder)),
         notes=f"The {settings.network} network after {settings.schedule.epochs} epochs; accuracy and calibration on writers "
         "held out"
         + (" and on pictures held out of known writers" if held.known.any() else "")
@@ -146,3 +148,11 @@ def write_glyph_card(settings: GlyphSettings, sets: list[GlyphSet], weights: Pat
     path = settings.run.folder / f"{settings.name}.json"
     write_card(path, card)
     return path
+
+
+def _held_out(settings: GlyphSettings) -> str:
+    return "all pictures of some writers: " + "; ".join(
+        f"{s.name} {s.held_out}"
+        + (f", and {s.held_out_each} of each class of every other" if s.held_out_each else "")
+        for s in settings.sets
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from ocr_core.training.data.corpora import CorpusSettings
 from ocr_core.training.data.ground_truth import read_cut_lines, read_pages
 from ocr_core.training.data.text import is_markup, normalise_text
 from ocr_core.training.language.kneser_ney import bits_per_character, estimate
+from ocr_core.training.provenance import documents_held_out, training_of
 from ocr_core.training.settings import REMEDY, Settings, load_settings, packaged
 from ocr_core.training.synthetic.lines import synthetic_texts
 from ocr_core.training.synthetic.prose import read_prose
@@ -98,6 +100,7 @@ def train_ngram(settings: NgramSettings, folder: Path, data: Path | None = None)
     Raises:
         UsageError: a corpus cannot be read, or there is nothing to train on.
     """
+    started = time.monotonic()
     reader = load_config(settings.corpora, data=data)
     train, held_out = split_texts(reader, settings.shares)
     lines = [line for corpus in train.values() for line in corpus]
@@ -134,6 +137,12 @@ def train_ngram(settings: NgramSettings, folder: Path, data: Path | None = None)
         ),
         figures=tuple(figures),
         settings=(("alpha", str(d.alpha)), ("beam", str(d.beam)), ("beta", str(d.beta))),
+        training=training_of(
+            "ngram",
+            settings,
+            documents_held_out(c for c in reader.corpora if train[c.name]),
+            time.monotonic() - started,
+        ),
         notes=f"Character {settings.order}-grams of transcripts, interpolated Kneser-Ney. Lines trained on: "
         + ", ".join(f"{name} {len(texts)}" for name, texts in (train | prose).items())
         + (f"; transcripts weigh {settings.weight:g} times as much as prose" if prose else "")

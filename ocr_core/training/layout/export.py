@@ -10,15 +10,20 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ocr_core.models.card import DataSource, Figure, ModelCard, sha256_of, write_card
+from ocr_core.models.card import DataSource, Figure, ModelCard, Training, sha256_of, write_card
 from ocr_core.training.layout.config import LayoutTrainSettings, PageTrainSettings
 from ocr_core.training.layout.network import LayoutNetwork
+from ocr_core.training.provenance import documents_held_out, training_of
 
 KIND = "layout"
 
 
 def export_layout(
-    settings: LayoutTrainSettings, network: LayoutNetwork, rates: Mapping[str, tuple[float, int]], steps: int
+    settings: LayoutTrainSettings,
+    network: LayoutNetwork,
+    rates: Mapping[str, tuple[float, int]],
+    steps: int,
+    seconds: float,
 ) -> Path:
     """Write `NAME-VERSION.onnx` and `NAME-VERSION.json` into the folder of the run. Returns the card's path.
 
@@ -30,7 +35,8 @@ def export_layout(
         f"Averaged weights after {steps} steps; figures are of baseline pixels on pieces of held-out pages."
     )
     write_onnx(network, weights_path(settings))
-    return write_page_card(settings, KIND, network, figures, notes)
+    training = training_of("layout", settings, documents_held_out(settings.corpora), seconds)
+    return write_page_card(settings, KIND, network, figures, notes, training)
 
 
 def weights_path(settings: PageTrainSettings) -> Path:
@@ -44,11 +50,13 @@ def write_page_card(
     network: nn.Module,
     figures: tuple[Figure, ...],
     notes: str,
+    training: Training,
     more_data: Sequence[DataSource] = (),
 ) -> Path:
     """Write the card of a network of pages beside its weights. Returns its path.
 
     Args:
+        training: how its weights were made.
         more_data: besides the corpora and the synthetic Arabic pages of the settings.
     """
     weights = weights_path(settings)
@@ -66,6 +74,7 @@ def write_page_card(
         parameters=sum(p.numel() for p in network.parameters()),
         data=(*data, *more_data),
         figures=figures,
+        training=training,
         notes=notes,
     )
     path = weights.with_suffix(".json")

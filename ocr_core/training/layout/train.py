@@ -179,7 +179,13 @@ def _evaluate(run: _Run) -> dict[str, PixelRates]:
     logger.info(
         "held out: %s", ", ".join(f"{n} pixel F1 {r.f1:.3f} loss {r.loss:.3f}" for n, r in rates.items())
     )
-    export_layout(settings, network, {n: (r.f1, r.pieces) for n, r in rates.items()}, run.progress.step)
+    export_layout(
+        settings,
+        network,
+        {n: (r.f1, r.pieces) for n, r in rates.items()},
+        run.progress.step,
+        run.progress.seconds,
+    )
     return rates
 
 

@@ -28,6 +28,7 @@ from ocr_core.training.layout.pages import LayoutPage, by_share, load_layout, pr
 from ocr_core.training.layout.synthetic import SYNTHETIC
 from ocr_core.training.optimisation import one_cycle, update_average
 from ocr_core.training.orientation.pages import SYNTHETIC_LATIN, latin_pages
+from ocr_core.training.provenance import documents_held_out, training_of
 
 logger = logging.getLogger(__name__)
 
@@ -189,7 +190,8 @@ def _export(run: _Run) -> dict[str, float]:
         Figure(f"turns found {name}", round(rate, 4), pages) for name, (rate, pages) in rates.items()
     )
     notes = f"Averaged weights after {run.step} steps; figures are of whole held-out pages turned by all four quarters."
-    write_page_card(settings, KIND, network, figures, notes, more)
+    training = training_of("orientation", settings, documents_held_out(settings.corpora))
+    write_page_card(settings, KIND, network, figures, notes, training, more)
     return {name: rate for name, (rate, _) in rates.items()}
 
 

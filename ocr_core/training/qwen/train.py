@@ -28,6 +28,7 @@ from ocr_core.records import EngineStamp
 from ocr_core.training.checkpoints import CHECKPOINT, load_checkpoint, other_run, save_checkpoint
 from ocr_core.training.fine_tuning import epoch_rows, mean_cer, note, rate_at
 from ocr_core.training.metrics import ErrorRates, error_rates
+from ocr_core.training.provenance import documents_held_out, seconds_noted, training_of
 from ocr_core.training.qwen.config import QwenLoraSettings
 from ocr_core.training.qwen.lora import adapt, adapters_of, merge, set_adapters
 from ocr_core.training.qwen.loss import labelled, loss_of
@@ -245,6 +246,9 @@ def _write(run: _Run, source: Path) -> Path:
             for what in ("cer", "wer")
         ),
         settings=stamp.settings,
+        training=training_of(
+            "qwen-lora", settings, documents_held_out(settings.corpora), seconds_noted(settings.run.folder)
+        ),
         notes=f"LoRA (rank {settings.adapters.rank}) on {Path(settings.init).name}, {run.epoch} epochs, {run.step} steps; "
         f"the sha256 is that of the list of the folder's files. Error rates {held}.",
     )

@@ -20,6 +20,7 @@ from ocr_core.script.network import ScriptNet
 from ocr_core.script.router import ScriptRouter
 from ocr_core.training.data.cache import document_of, split_of
 from ocr_core.training.data.ground_truth import read_pages
+from ocr_core.training.provenance import documents_held_out, training_of
 from ocr_core.training.script.config import ScriptTrainSettings
 from ocr_core.training.script.corpus import (
     LATIN,
@@ -213,6 +214,7 @@ def _write(
         data=tuple(data),
         figures=tuple(figures),
         settings=tuple((name, str(value)) for name, value in schedule.model_dump().items()),
+        training=training_of("script", settings, documents_held_out(settings.corpora)),
         notes="Tells latin, arabic, other and none, and handwriting from print, by windows of a line. Lines trained on: "
         + ", ".join(f"{name} {count}" for name, count in counts.items())
         + ". Held out: documents of the corpora, one line in 20 of the Arabic text, and the Arabic fonts "

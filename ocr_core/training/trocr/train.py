@@ -30,6 +30,7 @@ from ocr_core.training.checkpoints import CHECKPOINT, load_checkpoint, other_run
 from ocr_core.training.data.cache import LineCache, prepare
 from ocr_core.training.fine_tuning import epoch_rows, mean_cer, note, rate_at
 from ocr_core.training.metrics import ErrorRates, error_rates
+from ocr_core.training.provenance import documents_held_out, seconds_noted, training_of
 from ocr_core.training.trocr.augment import distorted
 from ocr_core.training.trocr.config import TrocrSettings
 
@@ -239,6 +240,9 @@ def _card(run: _Run, folder: Path, rates: dict[str, ErrorRates]) -> ModelCard:
         parameters=sum(p.numel() for p in run.loaded.model.parameters()),
         data=tuple(DataSource(c.name, c.source, c.licence) for c in settings.corpora if c.share > 0),
         figures=tuple(figures),
+        training=training_of(
+            "trocr", settings, documents_held_out(settings.corpora), seconds_noted(settings.run.folder)
+        ),
         settings=stamp_of(folder, settings.name, settings.version, settings.steps, 1, digest).settings,
         notes=f"Fine-tuned from {Path(settings.init).name}, epoch {run.epoch}, {run.step} steps of {run.batch} lines. "
         f"Error rates of greedy reading on {held}, lines cut by the ground-truth outlines.",
