@@ -86,7 +86,7 @@ def evaluate(
     if foreign := _foreign(reader, found):
         click.echo(
             f"{foreign} of {len(found.scores)} lines are mostly in letters that {engine} cannot write, and count as wrong. "
-            "Measure their pages with the reader of their script: --engine crnn-ar --only 'NAME*'.",
+            "Measure their pages with the reader of their script: --engine MODEL --only 'NAME*'.",
             err=True,
         )
     for omission in (*found.omissions, *found.unread):

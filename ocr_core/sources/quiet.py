@@ -18,12 +18,12 @@ def quiet_libraries() -> Iterator[None]:
     """Send file descriptor 2, which is one for all threads, nowhere: from the first thread in to the last one out."""
     global _inside, _kept
     with _lock:
-        _inside += 1
-        if _inside == 1:
+        if _inside == 0:
             _kept = os.dup(_STDERR)
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, _STDERR)
             os.close(nowhere)
+        _inside += 1
     try:
         yield
     finally:

@@ -47,6 +47,8 @@ def test_greedy_takes_the_most_probable_path() -> None:
         )
         decoded = greedy(scores)
         assert decoded.classes == _collapse(best)
+        sure = decoded.confidences or [math.exp(scores[t, 0]) for t in range(5)]
+        assert decoded.confidence == pytest.approx(math.prod(sure) ** (1 / len(sure)), rel=1e-5)
 
 
 def test_positions_and_confidences_of_characters() -> None:

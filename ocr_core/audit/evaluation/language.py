@@ -65,6 +65,9 @@ def measure_language_model(card_path: Path, reader: str, corpora: TrainSettings)
     if np.isfinite(error):
         figures.append(Figure(f"ECE of line confidence with {reader}", round(error, 4), len(scores)))
     card = replace(card, figures=tuple(figures), calibration=fit_calibration(raw, right, weights))
+    measured = f" --reader {reader}"
+    if card.training and not card.training.command.endswith(measured):
+        card = replace(card, training=replace(card.training, command=card.training.command + measured))
     write_card(card_path, card)
     return card
 

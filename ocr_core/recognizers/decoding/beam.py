@@ -17,13 +17,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ocr_core.recognizers.decoding.charset import BLANK, Charset
-from ocr_core.recognizers.decoding.ctc import Decoded, Frames, greedy, line_confidence
+from ocr_core.recognizers.decoding.ctc import Decoded, Frames, greedy
 from ocr_core.recognizers.decoding.ngram import EDGE, OTHER, Contexts, NgramModel, Places
 
 _MOST_CONTEXTS = 100_000
@@ -128,20 +128,26 @@ def beam_search(
     found, scores, liked = _searched(lines, settings, model)
     decoded = [greedy(frames) for frames in lines]
     other = [i for i, best in enumerate(decoded) if best.classes != found[i]]
-    for i, aligned in zip(other, align([lines[i] for i in other], [found[i] for i in other]), strict=True):
-        decoded[i] = replace(aligned, confidence=decoded[i].confidence)
+    sure = [decoded[i].confidence for i in other]
+    for i, aligned in zip(
+        other, align([lines[i] for i in other], [found[i] for i in other], sure), strict=True
+    ):
+        decoded[i] = aligned
     return [
         BeamReading(best, score - like, score)
         for best, score, like in zip(decoded, scores, liked, strict=True)
     ]
 
 
-def align(lines: Sequence[Frames], texts: Sequence[tuple[int, ...]]) -> list[Decoded]:
+def align(
+    lines: Sequence[Frames], texts: Sequence[tuple[int, ...]], confidences: Sequence[float]
+) -> list[Decoded]:
     """Positions and confidences of the characters of texts, by their most probable paths (Viterbi).
 
     Args:
         lines: float [T, classes] each, natural logarithms, class 0 the blank.
         texts: classes, as many as the T frames of each line can hold.
+        confidences: of the lines, passed on.
 
     Raises:
         ValueError: they cannot.
@@ -178,25 +184,26 @@ def align(lines: Sequence[Frames], texts: Sequence[tuple[int, ...]]) -> list[Dec
         path[:, t] = state
         state = np.where(t < frames, state - steps[t, rows, state], state)
     return [
-        _positions(texts[row], path[row, : frames[row]], scores[: frames[row], row]) for row in rows.tolist()
+        _positions(texts[row], path[row, : frames[row]], scores[: frames[row], row], confidences[row])
+        for row in rows.tolist()
     ]
 
 
-def _positions(text: tuple[int, ...], path: Places, scores: Weights) -> Decoded:
+def _positions(text: tuple[int, ...], path: Places, scores: Weights, confidence: float) -> Decoded:
     """What a path [T] through the states of a text (blank, character, blank, …) says, scores [T, states]."""
     if not len(path):
-        return Decoded((), (), (), (), 1.0)
+        return Decoded((), (), (), (), confidence)
     probable = scores[np.arange(len(path)), path]
     firsts = np.flatnonzero(np.concatenate([[True], path[1:] != path[:-1]]))
     ends = np.append(firsts[1:], len(path))
     letters = path[firsts] % 2 == 1
-    sure = np.maximum.reduceat(probable, firsts)[letters]
+    sure = np.exp(np.maximum.reduceat(probable, firsts)[letters]).clip(0, 1)
     return Decoded(
         text,
         tuple(firsts[letters].tolist()),
         tuple(ends[letters].tolist()),
-        tuple(np.exp(sure).clip(0, 1).tolist()),
-        line_confidence(sure, probable),
+        tuple(sure.tolist()),
+        confidence,
     )
 
 

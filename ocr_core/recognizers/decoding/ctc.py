@@ -23,7 +23,8 @@ class Decoded:
         classes: of the characters, blanks and repeats removed.
         starts, ends: half-open range of frames in which each character is the best class.
         confidences: of each character, 0..1: the highest probability it has in its frames.
-        confidence: of the line, 0..1: see `line_confidence`.
+        confidence: of the line, 0..1: geometric mean of those of its characters;
+            where it has none, of the probability of the blank in its frames; 1 for a line without frames.
     """
 
     classes: tuple[int, ...]
@@ -52,11 +53,11 @@ def greedy(log_probs: Frames) -> Decoded:
         tuple(firsts[kept].tolist()),
         tuple(ends[kept].tolist()),
         tuple(np.exp(highest[kept]).clip(0, 1).tolist()),
-        line_confidence(highest[kept], peak),
+        _line_confidence(highest[kept], peak),
     )
 
 
-def line_confidence(characters: NDArray[np.floating], path: NDArray[np.floating]) -> float:
+def _line_confidence(characters: NDArray[np.floating], path: NDArray[np.floating]) -> float:
     """Geometric mean of the probabilities of a line's characters, 0..1; of a line that has none, of its frames' blanks.
 
     The frames between characters are left out where there are characters: most are blank whatever the line says, and

@@ -138,7 +138,7 @@ def train_ngram(settings: NgramSettings, folder: Path, data: Path | None = None)
         figures=tuple(figures),
         settings=(("alpha", str(d.alpha)), ("beam", str(d.beam)), ("beta", str(d.beta))),
         training=training_of(
-            "ngram",
+            "ngram --folder FOLDER",
             settings,
             documents_held_out(c for c in reader.corpora if train[c.name]),
             time.monotonic() - started,
@@ -146,7 +146,7 @@ def train_ngram(settings: NgramSettings, folder: Path, data: Path | None = None)
         notes=f"Character {settings.order}-grams of transcripts, interpolated Kneser-Ney. Lines trained on: "
         + ", ".join(f"{name} {len(texts)}" for name, texts in (train | prose).items())
         + (f"; transcripts weigh {settings.weight:g} times as much as prose" if prose else "")
-        + ". Held out: the documents that the reader's configuration holds out.",
+        + ".",
     )
     written = path.with_suffix(".json")
     write_card(written, card)
